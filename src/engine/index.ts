@@ -1,0 +1,16 @@
+export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export { grad, valueAndGrad, valueAuxAndGrad, vjp } from './grad.ts';
+export { type HostFunction, hostCall } from './host.ts';
+export * from './ndarray.ts';
+export { constant, ShapeError, scalar, stopGradient } from './op.ts';
+export * from './ops/broadcast.ts';
+export * from './ops/elementwise.ts';
+export * from './ops/index.ts';
+export * from './ops/linear.ts';
+export * from './ops/reduce.ts';
+export * from './ops/shape.ts';
+export * from './ops/slice.ts';
+export type { Concrete } from './pytree.ts';
+export type { Device } from './runtime/runtime.ts';
+export { printGraph } from './simplify.ts';
+export { type Aval, Tensor } from './tensor.ts';

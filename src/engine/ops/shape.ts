@@ -1,0 +1,75 @@
+import { type Shape, showShape, sizeOf } from '../ndarray.ts';
+import { apply1, axisOf, type Op, rule, sameShape, zero } from '../op.ts';
+import type { DType } from '../ndarray.ts';
+import type { Tensor } from '../tensor.ts';
+
+const reshapeOp: Op<{ shape: Shape }> = {
+  name: 'reshape',
+  infer: ({ shape }, x) => {
+    rule(sizeOf(shape) === sizeOf(x.shape), `${sizeOf(x.shape)} elements do not fill ${showShape(shape)}`);
+    return [{ dtype: x.dtype, shape }];
+  },
+  lower: (g, [x], { attrs }) => [g.reshape(x, attrs.shape)],
+  vjp: ([ct], { inputs: [x] }) => [ct && reshape(ct, x.shape)],
+};
+
+/** The same elements in C order as another shape; one extent may be -1 (whatever is left). */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = shape.reduce((product, extent) => (extent === -1 ? product : product * extent), 1);
+  const target = shape.map(extent => (extent === -1 ? sizeOf(x.shape) / known : extent));
+  if (sameShape(target, x.shape)) return x;
+  return apply1(reshapeOp, [x], { shape: target });
+}
+
+const transposeOp: Op<{ permutation: readonly number[] }> = {
+  name: 'transpose',
+  infer: ({ permutation }, x) => {
+    const valid = permutation.length === x.shape.length && new Set(permutation).size === permutation.length;
+    rule(valid && permutation.every(a => a >= 0 && a < x.shape.length), `[${permutation}] is not a permutation of ${x.shape.length} axes`);
+    return [{ dtype: x.dtype, shape: permutation.map(axis => x.shape[axis]) }];
+  },
+  lower: (g, [x], { attrs }) => [g.transpose(x, attrs.permutation)],
+  // (P x)' = P^-1
+  vjp: ([ct], { attrs }) => {
+    const inverse: number[] = [];
+    for (const [to, from] of attrs.permutation.entries()) inverse[from] = to;
+    return [ct && transpose(ct, inverse)];
+  },
+};
+
+/** Axes in another order: output axis `i` is input axis `permutation[i]`. By default the last two are swapped. */
+export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
+  const swapLast = [...x.shape.keys()];
+  if (permutation === undefined) swapLast.push(...swapLast.splice(-2).reverse());
+  const axes = (permutation ?? swapLast).map(axis => axisOf(axis, x.rank));
+  if (axes.every((axis, i) => axis === i)) return x;
+  return apply1(transposeOp, [x], { permutation: axes });
+}
+
+/** Inserts an axis of extent 1 at `axis` of the result. */
+export function expandDims(x: Tensor, axis: number): Tensor {
+  const at = axisOf(axis, x.rank + 1);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+}
+
+/** Removes the axes given (all of extent 1). @throws ShapeError if one is not 1. */
+export function squeeze(x: Tensor, ...axes: readonly number[]): Tensor {
+  const drop = new Set(axes.map(axis => axisOf(axis, x.rank)));
+  for (const axis of drop) rule(x.shape[axis] === 1, `squeeze: axis ${axis} of ${showShape(x.shape)} is not 1`);
+  return reshape(
+    x,
+    x.shape.filter((_, axis) => !drop.has(axis)),
+  );
+}
+
+const castOp: Op<{ dtype: DType }> = {
+  name: 'cast',
+  infer: ({ dtype }, x) => [{ dtype, shape: x.shape }],
+  lower: (g, [x], { attrs }) => [g.cast(x, attrs.dtype)],
+  vjp: ([ct], node) => (node.inputs[0].dtype.startsWith('float') ? [ct && cast(ct, node.inputs[0].dtype)] : zero([], node as never)),
+};
+
+/** The same numbers as another element type. Gradient flows between floating types only. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : apply1(castOp, [x], { dtype });
+}
