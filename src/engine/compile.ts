@@ -1,11 +1,11 @@
 import type { NDArray } from './ndarray.ts';
 import { apply1, inputOp, ShapeError } from './op.ts';
-import { type Concrete, isArray, isTensor, leavesOf, mapTree, signatureOf } from './pytree.ts';
 import { loadProgram, type Program } from './program.ts';
+import { type Concrete, isArray, isTensor, leavesOf, mapTree, signatureOf } from './pytree.ts';
 import { defaultRuntime } from './runtime/default.ts';
 import type { Device, Runtime } from './runtime/runtime.ts';
 import { printGraph } from './simplify.ts';
-import { type Aval, Tensor } from './tensor.ts';
+import type { Aval, Tensor } from './tensor.ts';
 
 export interface CompileOptions {
   /** Where to run; default `cpu`. */

@@ -43,7 +43,8 @@ function separate<T>(tree: T): T {
 function differentiate<P>(loss: Tensor, point: P): P {
   rule(sizeOf(loss.shape) === 1, `grad: the loss must be one number, got shape [${loss.shape}]`);
   const leaves = leavesOf(point, isTensor).map(({ leaf, path }) => {
-    if (!leaf.dtype.startsWith('float')) throw new ShapeError(`grad: ${path || 'the argument'} is ${leaf.dtype}; only floating types have gradients`);
+    if (!leaf.dtype.startsWith('float'))
+      throw new ShapeError(`grad: ${path || 'the argument'} is ${leaf.dtype}; only floating types have gradients`);
     return leaf;
   });
   const gradients = vjp([loss], [broadcastTo(scalar(1, loss.dtype), loss.shape)], leaves);
@@ -55,7 +56,9 @@ function differentiate<P>(loss: Tensor, point: P): P {
  * `valueAndGrad(f)(x, ...)` is `[f(x, ...), df/dx]`: the scalar loss and its gradient with respect to the first argument,
  * a tensor or tree of tensors. Source: reverse-mode automatic differentiation, with JAX's interface.
  */
-export function valueAndGrad<P, R extends readonly unknown[]>(f: (point: P, ...rest: R) => Tensor): (point: P, ...rest: R) => [Tensor, P] {
+export function valueAndGrad<P, R extends readonly unknown[]>(
+  f: (point: P, ...rest: R) => Tensor,
+): (point: P, ...rest: R) => [Tensor, P] {
   return (point, ...rest) => {
     const at = separate(point);
     const loss = f(at, ...rest);
@@ -64,7 +67,9 @@ export function valueAndGrad<P, R extends readonly unknown[]>(f: (point: P, ...r
 }
 
 /** As {@link valueAndGrad} for a function that returns `[loss, more]`: gives `[loss, more, gradient]`. */
-export function valueAuxAndGrad<P, X, R extends readonly unknown[]>(f: (point: P, ...rest: R) => [Tensor, X]): (point: P, ...rest: R) => [Tensor, X, P] {
+export function valueAuxAndGrad<P, X, R extends readonly unknown[]>(
+  f: (point: P, ...rest: R) => [Tensor, X],
+): (point: P, ...rest: R) => [Tensor, X, P] {
   return (point, ...rest) => {
     const at = separate(point);
     const [loss, aux] = f(at, ...rest);

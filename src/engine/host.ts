@@ -9,7 +9,11 @@ export interface HostFunction {
   readonly outputs: readonly Aval[];
   forward(inputs: readonly NDArray[]): readonly NDArray[];
   /** Cotangents of the inputs; without it no gradient flows. All arguments are complete (missing cotangents are zeros). */
-  backward?(cotangents: readonly NDArray[], inputs: readonly NDArray[], outputs: readonly NDArray[]): readonly (NDArray | undefined)[];
+  backward?(
+    cotangents: readonly NDArray[],
+    inputs: readonly NDArray[],
+    outputs: readonly NDArray[],
+  ): readonly (NDArray | undefined)[];
 }
 
 /** The graph is cut at nodes of this op: `compile` runs them between two sessions. */

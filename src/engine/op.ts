@@ -139,7 +139,10 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape {
     for (const shape of shapes) {
       const e = shape[shape.length - rank + i] ?? 1;
       if (e === 1) continue;
-      rule(extent === 1 || extent === e, `shapes ${shapes.map(showShape).join(' and ')} do not broadcast: extents must be equal or 1`);
+      rule(
+        extent === 1 || extent === e,
+        `shapes ${shapes.map(showShape).join(' and ')} do not broadcast: extents must be equal or 1`,
+      );
       extent = e;
     }
     out.push(extent);

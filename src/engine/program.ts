@@ -28,7 +28,7 @@ export interface Program {
 const isConstant = (t: Tensor): boolean => t.node.op === (constantOp as Op);
 const isInput = (node: Node): boolean => node.op === (inputOp as Op);
 const isHost = (node: Node): node is Node<HostFunction> => node.op === (hostOp as Op);
-const valueOf = (t: Tensor): NDArray => (t.node.attrs as { value: NDArray }).value;
+const constantValue = (t: Tensor): NDArray => (t.node.attrs as { value: NDArray }).value;
 
 /**
  * Stage of each node: 0 for what depends on no host call, n + 1 for what depends on a host call that reads stage n.
@@ -84,7 +84,7 @@ export async function loadProgram(
         await step.run(values);
         for (const t of step.needs) if (lastUse.get(t) === i) values.delete(t);
       }
-      return results.map(t => (isConstant(t) ? valueOf(t) : (values.get(t) as NDArray)));
+      return results.map(t => (isConstant(t) ? constantValue(t) : (values.get(t) as NDArray)));
     },
     async dispose() {
       for (const step of steps) await step.dispose();
@@ -99,7 +99,7 @@ function hostStep(node: Node<HostFunction>, graph: Graph): Step {
     async run(values) {
       const arrays = runHostCall(
         node,
-        inputs.map(t => (isConstant(t) ? valueOf(t) : (values.get(t) as NDArray))),
+        inputs.map(t => (isConstant(t) ? constantValue(t) : (values.get(t) as NDArray))),
       );
       for (const [i, t] of node.outputs.entries()) values.set(t, arrays[i]);
     },
@@ -107,7 +107,13 @@ function hostStep(node: Node<HostFunction>, graph: Graph): Step {
   };
 }
 
-async function graphStep(graph: Graph, members: readonly Node[], wanted: readonly Tensor[], runtime: Runtime, options: SessionOptions): Promise<Step> {
+async function graphStep(
+  graph: Graph,
+  members: readonly Node[],
+  wanted: readonly Tensor[],
+  runtime: Runtime,
+  options: SessionOptions,
+): Promise<Step> {
   const { bytes, feeds, names } = lowerNodes(graph, members, wanted);
   const session: Session = await runtime.createSession(bytes, names, options);
   const step = {
@@ -137,7 +143,7 @@ function lowerNodes(
     const t = graph.resolve(input);
     const known = lowered.get(t);
     if (known !== undefined) return known;
-    const name = isConstant(t) ? g.constant(valueOf(t)) : `in${feeds.size}`;
+    const name = isConstant(t) ? g.constant(constantValue(t)) : `in${feeds.size}`;
     if (!isConstant(t)) feeds.set(t, name);
     lowered.set(t, name);
     return name;

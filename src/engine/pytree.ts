@@ -2,10 +2,23 @@ import { isNDArray, type NDArray } from './ndarray.ts';
 import { Tensor } from './tensor.ts';
 
 /** Arrays in nested records and lists, beside plain values that stay as they are. */
-export type Tree = Tensor | NDArray | number | string | boolean | null | undefined | readonly Tree[] | { readonly [key: string]: Tree };
+export type Tree =
+  | Tensor
+  | NDArray
+  | number
+  | string
+  | boolean
+  | null
+  | undefined
+  | readonly Tree[]
+  | { readonly [key: string]: Tree };
 
 /** What a traced function's argument or result is outside of the trace: each Tensor is an NDArray. */
-export type Concrete<T> = T extends Tensor ? NDArray : T extends readonly unknown[] | object ? { [K in keyof T]: Concrete<T[K]> } : T;
+export type Concrete<T> = T extends Tensor
+  ? NDArray
+  : T extends readonly unknown[] | object
+    ? { [K in keyof T]: Concrete<T[K]> }
+    : T;
 
 /** True for the leaves that hold arrays; every other leaf is static. */
 export type IsLeaf<L> = (value: unknown) => value is L;
@@ -20,7 +33,9 @@ export function mapTree<L>(tree: unknown, isLeaf: IsLeaf<L>, f: (leaf: L, path: 
   if (Array.isArray(tree)) return tree.map((value, i) => mapTree(value, isLeaf, f, child(i)));
   if (typeof tree === 'object' && tree !== null) {
     if (Object.getPrototypeOf(tree) !== Object.prototype && Object.getPrototypeOf(tree) !== null) {
-      throw new TypeError(`${path || 'argument'}: expected arrays, plain objects, lists or scalars, found ${tree.constructor?.name ?? 'an object'}`);
+      throw new TypeError(
+        `${path || 'argument'}: expected arrays, plain objects, lists or scalars, found ${tree.constructor?.name ?? 'an object'}`,
+      );
     }
     return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, mapTree(value, isLeaf, f, child(key))]));
   }

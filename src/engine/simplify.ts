@@ -1,5 +1,5 @@
-import type { NDArray } from './ndarray.ts';
 import { hostOp } from './host.ts';
+import type { NDArray } from './ndarray.ts';
 import { constantOp, inputOp, type Op } from './op.ts';
 import { ancestors, type Node, type Tensor } from './tensor.ts';
 
@@ -69,7 +69,9 @@ export function printGraph(outputs: readonly Tensor[], names: ReadonlyMap<Tensor
     if (node.op === (inputOp as Op)) lines.push(`${left} = input`);
     else if (node.op === (constantOp as Op)) {
       const { data } = (node.attrs as { value: NDArray }).value;
-      lines.push(`${left} = constant ${data.length <= 8 ? Array.from(data as ArrayLike<number | bigint>).join(' ') : `(${data.length} values)`}`);
+      lines.push(
+        `${left} = constant ${data.length <= 8 ? Array.from(data as ArrayLike<number | bigint>).join(' ') : `(${data.length} values)`}`,
+      );
     } else {
       const attrs = node.op === (hostOp as Op) ? (node.attrs as { name: string }).name : attrsText(node);
       lines.push(`${left} = ${node.op.name}(${node.inputs.map(label).join(', ')})${attrs && ` ${attrs}`}`);

@@ -62,7 +62,8 @@ export function sum(x: Tensor, axes?: Axes, keepDims = false): Tensor {
   const over = axesOf(axes, x.rank);
   if (over.length === 0) return x;
   // A sum over axes of extent 1 is a reshape; said so, because a reshape costs nothing.
-  if (over.every(axis => x.shape[axis] === 1)) return reshape(x, keepDims ? keptShape(x.shape, over) : reducedShape(x.shape, over));
+  if (over.every(axis => x.shape[axis] === 1))
+    return reshape(x, keepDims ? keptShape(x.shape, over) : reducedShape(x.shape, over));
   return apply1(sumOp, [x], { axes: over, keepDims });
 }
 

@@ -1,6 +1,6 @@
 import type { DType } from '../ndarray.ts';
-import { apply1, broadcastShapes, type Op, rule, sameShape, scalar, scalarValue, ShapeError, zero } from '../op.ts';
 import type { GraphBuilder } from '../onnx.ts';
+import { apply1, broadcastShapes, type Op, rule, ShapeError, sameShape, scalar, scalarValue, zero } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { sumTo, unbroadcast } from './broadcast.ts';
 import { cast } from './shape.ts';
@@ -68,7 +68,10 @@ export const softplus = unary(
 
 /** x * Phi(x); `tanh` is the published approximation 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
-  const inner = approximate === 'none' ? erf(mul(x, Math.SQRT1_2)) : tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI)));
+  const inner =
+    approximate === 'none'
+      ? erf(mul(x, Math.SQRT1_2))
+      : tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI)));
   return mul(mul(x, 0.5), add(inner, 1));
 }
 
@@ -91,7 +94,11 @@ function operands(name: string, a: Operand, b: Operand): [Tensor, Tensor] {
 
 /** Whether `small` in the place of `wide` beside `other` gives the same shape. */
 function broadcastsTo(small: Tensor, other: Tensor, wide: Tensor): boolean {
-  return small !== wide && other.rank >= wide.rank && sameShape(broadcastShapes(small.shape, other.shape), broadcastShapes(wide.shape, other.shape));
+  return (
+    small !== wide &&
+    other.rank >= wide.rank &&
+    sameShape(broadcastShapes(small.shape, other.shape), broadcastShapes(wide.shape, other.shape))
+  );
 }
 
 /** z = f(x, y) with broadcasting. `derivatives` gives ct * df/dx and ct * df/dy in z's shape. */

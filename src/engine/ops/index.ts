@@ -29,7 +29,10 @@ const gatherOp: Op<{ axis: number }> = {
     return [{ dtype: x.dtype, shape: indices.shape }];
   },
   lower: (g, [x, indices], { attrs }) => [g.node('GatherElements', [x, indices], { axis: { int: attrs.axis } })],
-  vjp: ([ct], { attrs, inputs: [x, indices] }) => [ct && scatterAdd(full(x.shape, 0, ct.dtype), indices, ct, attrs.axis), undefined],
+  vjp: ([ct], { attrs, inputs: [x, indices] }) => [
+    ct && scatterAdd(full(x.shape, 0, ct.dtype), indices, ct, attrs.axis),
+    undefined,
+  ],
 };
 
 /** y[…, i, …] = x[…, indices[…, i, …], …]: each position along `axis` chosen by `indices`, which has x's shape elsewhere. */
@@ -87,7 +90,10 @@ const gatherRowsOp: Op<null> = {
   name: 'gatherRows',
   infer: (_, x, indices) => {
     rule(isIndex(indices.dtype), `indices must be int32 or int64, got ${indices.dtype}`);
-    rule(x.shape.length >= 2 && indices.shape.length === 2 && x.shape[0] === indices.shape[0], 'x must be [batch, n, …] and indices [batch, k]');
+    rule(
+      x.shape.length >= 2 && indices.shape.length === 2 && x.shape[0] === indices.shape[0],
+      'x must be [batch, n, …] and indices [batch, k]',
+    );
     return [{ dtype: x.dtype, shape: [...indices.shape, ...x.shape.slice(2)] }];
   },
   lower: (g, [x, indices], { inputs: [, places] }) => {
@@ -105,12 +111,19 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
 const scatterRowsOp: Op<{ rows: number }> = {
   name: 'scatterRowsAdd',
   infer: ({ rows }, x, indices) => {
-    rule(x.shape.length >= 2 && indices.shape.length === 2 && x.shape[0] === indices.shape[0] && x.shape[1] === indices.shape[1], 'x must be [batch, k, …] and indices [batch, k]');
+    rule(
+      x.shape.length >= 2 && indices.shape.length === 2 && x.shape[0] === indices.shape[0] && x.shape[1] === indices.shape[1],
+      'x must be [batch, k, …] and indices [batch, k]',
+    );
     return [{ dtype: x.dtype, shape: [x.shape[0], rows, ...x.shape.slice(2)] }];
   },
   lower: (g, [x, indices], { attrs, inputs: [{ dtype, shape }] }) => {
     const [batch, k, ...rest] = shape;
-    const offsets = g.constant({ dtype: 'int64', shape: [batch, 1], data: BigInt64Array.from({ length: batch }, (_, b) => BigInt(b * attrs.rows)) });
+    const offsets = g.constant({
+      dtype: 'int64',
+      shape: [batch, 1],
+      data: BigInt64Array.from({ length: batch }, (_, b) => BigInt(b * attrs.rows)),
+    });
     const places = g.reshape(g.node('Add', [g.cast(indices, 'int64'), offsets]), [batch * k, 1]);
     const target = g.node('Expand', [g.scalar(0, dtype), g.ints([batch * attrs.rows, ...rest])]);
     const flat = g.node('ScatterND', [target, places, g.reshape(x, [batch * k, ...rest])], { reduction: { text: 'add' } });
@@ -137,9 +150,15 @@ const topKOp: Op<{ k: number; axis: number; largest: boolean }> = {
     ];
   },
   lower: (g, [x], { attrs }) =>
-    g.nodeWith(2, 'TopK', [x, g.ints([attrs.k])], { axis: { int: attrs.axis }, largest: { int: attrs.largest ? 1 : 0 }, sorted: { int: 1 } }),
+    g.nodeWith(2, 'TopK', [x, g.ints([attrs.k])], {
+      axis: { int: attrs.axis },
+      largest: { int: attrs.largest ? 1 : 0 },
+      sorted: { int: 1 },
+    }),
   // The selection is a constant; the selected values carry the gradient.
-  vjp: ([ct], { attrs, inputs: [x], outputs: [, indices] }) => [ct && scatterAdd(full(x.shape, 0, ct.dtype), indices, ct, attrs.axis)],
+  vjp: ([ct], { attrs, inputs: [x], outputs: [, indices] }) => [
+    ct && scatterAdd(full(x.shape, 0, ct.dtype), indices, ct, attrs.axis),
+  ],
 };
 
 /** The k largest (or smallest) elements along an axis in order, and their int64 positions; the first of equals comes first. */
@@ -155,7 +174,9 @@ export function sort(x: Tensor, { axis = -1, descending = false } = {}): [values
 const cumsumOp: Op<{ axis: number; reverse: boolean }> = {
   name: 'cumsum',
   infer: (_, x) => [x],
-  lower: (g, [x], { attrs }) => [g.node('CumSum', [x, g.scalar(attrs.axis, 'int64')], { reverse: { int: attrs.reverse ? 1 : 0 } })],
+  lower: (g, [x], { attrs }) => [
+    g.node('CumSum', [x, g.scalar(attrs.axis, 'int64')], { reverse: { int: attrs.reverse ? 1 : 0 } }),
+  ],
   // y_i = sum over j <= i of x_j, so x_j receives the cotangents of all i >= j
   vjp: ([ct], { attrs: { axis, reverse } }) => [ct && apply1(cumsumOp, [ct], { axis, reverse: !reverse })],
 };
@@ -171,4 +192,3 @@ export function oneHot(indices: Tensor, classes: number, dtype: DType = 'float32
   const column = reshape(cast(indices, 'int64'), [...indices.shape, 1]);
   return cast(equal(column, iota(classes)), dtype);
 }
-

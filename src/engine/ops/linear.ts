@@ -1,4 +1,4 @@
-import { sizeOf, type Shape } from '../ndarray.ts';
+import { type Shape, sizeOf } from '../ndarray.ts';
 import { apply1, broadcastShapes, type Op, rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { sumTo } from './broadcast.ts';
@@ -48,7 +48,9 @@ const matmulOp: Op<MatmulAttrs> = {
       // One product over all rows instead of one a batch and a sum.
       const rows = reshape(a, [-1, a.shape[a.rank - 1]]);
       const cts = reshape(ct, [-1, ct.shape[ct.rank - 1]]);
-      db = transposeB ? matmul(cts, rows, { transposeA: true, transposeB: false }) : matmul(rows, cts, { transposeA: true, transposeB: false });
+      db = transposeB
+        ? matmul(cts, rows, { transposeA: true, transposeB: false })
+        : matmul(rows, cts, { transposeA: true, transposeB: false });
     } else {
       db = transposeB
         ? matmul(ct, a, { transposeA: true, transposeB: transposeA })
@@ -62,7 +64,10 @@ const matmulOp: Op<MatmulAttrs> = {
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: Partial<MatmulAttrs> = {}): Tensor {
   if (b.rank === 2 && a.rank > 2 && !transposeA) {
     // Rows of all batches at once: one large product is faster than many small ones.
-    const flat = apply1(matmulOp, [reshape(a, [sizeOf(a.shape.slice(0, -1)), a.shape[a.rank - 1]]), b], { transposeA, transposeB });
+    const flat = apply1(matmulOp, [reshape(a, [sizeOf(a.shape.slice(0, -1)), a.shape[a.rank - 1]]), b], {
+      transposeA,
+      transposeB,
+    });
     return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]]);
   }
   return apply1(matmulOp, [a, b], { transposeA, transposeB });
@@ -70,7 +75,9 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
 
 /** y = x W^T + b, PyTorch's layout: x `[…, in]`, weight `[out, in]`, bias `[out]`. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const y = x.rank === 1 ? reshape(matmul(reshape(x, [1, -1]), weight, { transposeB: true }), [-1]) : matmul(x, weight, { transposeB: true });
+  const y =
+    x.rank === 1
+      ? reshape(matmul(reshape(x, [1, -1]), weight, { transposeB: true }), [-1])
+      : matmul(x, weight, { transposeB: true });
   return bias ? add(y, bias) : y;
 }
-

@@ -70,7 +70,11 @@ export function norm(x: Tensor, axes?: Axes, { keepDims = false, order = 2 as 1 
   return order === 1 ? sum(abs(x), axes, keepDims) : sqrt(add(sum(square(x), axes, keepDims), epsilon));
 }
 
-function alongAxis(name: string, onnx: string, derivative: (ct: Tensor, y: Tensor, axis: number) => Tensor): (x: Tensor, axis?: number) => Tensor {
+function alongAxis(
+  name: string,
+  onnx: string,
+  derivative: (ct: Tensor, y: Tensor, axis: number) => Tensor,
+): (x: Tensor, axis?: number) => Tensor {
   const op: Op<{ axis: number }> = {
     name,
     infer: (_, x) => [x],
@@ -88,4 +92,3 @@ export const softmax = alongAxis('softmax', 'Softmax', (ct, y, axis) => {
 
 /** log softmax along an axis. dx = ct - e^y sum ct. */
 export const logSoftmax = alongAxis('logSoftmax', 'LogSoftmax', (ct, y, axis) => sub(ct, mul(exp(y), sum(ct, axis, true))));
-

@@ -1,6 +1,6 @@
+import type { DType } from '../ndarray.ts';
 import { type Shape, showShape, sizeOf } from '../ndarray.ts';
 import { apply1, axisOf, type Op, rule, sameShape, zero } from '../op.ts';
-import type { DType } from '../ndarray.ts';
 import type { Tensor } from '../tensor.ts';
 
 const reshapeOp: Op<{ shape: Shape }> = {
@@ -25,7 +25,10 @@ const transposeOp: Op<{ permutation: readonly number[] }> = {
   name: 'transpose',
   infer: ({ permutation }, x) => {
     const valid = permutation.length === x.shape.length && new Set(permutation).size === permutation.length;
-    rule(valid && permutation.every(a => a >= 0 && a < x.shape.length), `[${permutation}] is not a permutation of ${x.shape.length} axes`);
+    rule(
+      valid && permutation.every(a => a >= 0 && a < x.shape.length),
+      `[${permutation}] is not a permutation of ${x.shape.length} axes`,
+    );
     return [{ dtype: x.dtype, shape: permutation.map(axis => x.shape[axis]) }];
   },
   lower: (g, [x], { attrs }) => [g.transpose(x, attrs.permutation)],
@@ -66,7 +69,8 @@ const castOp: Op<{ dtype: DType }> = {
   name: 'cast',
   infer: ({ dtype }, x) => [{ dtype, shape: x.shape }],
   lower: (g, [x], { attrs }) => [g.cast(x, attrs.dtype)],
-  vjp: ([ct], node) => (node.inputs[0].dtype.startsWith('float') ? [ct && cast(ct, node.inputs[0].dtype)] : zero([], node as never)),
+  vjp: ([ct], node) =>
+    node.inputs[0].dtype.startsWith('float') ? [ct && cast(ct, node.inputs[0].dtype)] : zero([], node as never),
 };
 
 /** The same numbers as another element type. Gradient flows between floating types only. */

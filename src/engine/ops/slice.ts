@@ -1,5 +1,5 @@
 import { showShape } from '../ndarray.ts';
-import { apply1, axisOf, type Op, rule, scalar } from '../op.ts';
+import { apply, apply1, axisOf, type Op, rule, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { expandDims, reshape, squeeze } from './shape.ts';
@@ -135,12 +135,30 @@ export function stack(xs: readonly Tensor[], axis = 0): Tensor {
   );
 }
 
-/** Pieces of the given extents along an axis. @throws ShapeError unless they add up to its extent. */
+const splitOp: Op<{ axis: number; sizes: readonly number[] }> = {
+  name: 'split',
+  infer: ({ axis, sizes }, x) => {
+    const total = sizes.reduce((a, b) => a + b, 0);
+    rule(total === x.shape[axis], `${sizes.join(' + ')} is not extent ${x.shape[axis]} of axis ${axis}`);
+    return sizes.map(size => ({ dtype: x.dtype, shape: x.shape.map((extent, i) => (i === axis ? size : extent)) }));
+  },
+  lower: (g, [x], { attrs: { axis, sizes } }) => g.nodeWith(sizes.length, 'Split', [x, g.ints(sizes)], { axis: { int: axis } }),
+  vjp: (cts, { attrs: { axis }, outputs }) => {
+    const pieces = outputs.map((y, i) => cts[i] ?? broadcastTo(scalar(0, y.dtype), y.shape));
+    return [concat(pieces, axis)];
+  },
+};
+
+/** Pieces of the given extents along an axis. Its gradient is one concat, so it beats slices where all pieces are used. */
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
-  const at = axisOf(axis, x.rank);
-  const total = sizes.reduce((a, b) => a + b, 0);
-  rule(total === x.shape[at], `split: ${sizes.join(' + ')} is not extent ${x.shape[at]} of axis ${at}`);
-  let start = 0;
-  return sizes.map(size => slice(x, at, start, (start += size)));
+  return sizes.length === 1 && sizes[0] === x.shape[axisOf(axis, x.rank)]
+    ? [x]
+    : [...apply(splitOp, [x], { sizes, axis: axisOf(axis, x.rank) })];
 }
 
+/** All positions of an axis as tensors without it: the inverse of {@link stack}. */
+export function unstack(x: Tensor, axis: number): Tensor[] {
+  const at = axisOf(axis, x.rank);
+  const ones = Array.from({ length: x.shape[at] }, () => 1);
+  return split(x, ones, at).map(piece => squeeze(piece, at));
+}

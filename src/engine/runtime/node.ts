@@ -13,13 +13,19 @@ export function availableDevices(): Device[] {
 export function nodeRuntime(device: Device = 'cpu'): Runtime {
   const available = availableDevices();
   if (!available.includes(device)) {
-    const hint = device === 'cuda' ? '; CUDA libraries come with a separate install step of onnxruntime-node, see docs/devices.md' : '';
+    const hint =
+      device === 'cuda' ? '; CUDA libraries come with a separate install step of onnxruntime-node, see docs/devices.md' : '';
     throw new Error(`device ${device} is not available here (available: ${available.join(', ')})${hint}`);
   }
   return { device, createSession: (model, outputs, options) => createSession(device, model, outputs, options) };
 }
 
-async function createSession(device: Device, model: Uint8Array, outputs: readonly string[], options: SessionOptions): Promise<Session> {
+async function createSession(
+  device: Device,
+  model: Uint8Array,
+  outputs: readonly string[],
+  options: SessionOptions,
+): Promise<Session> {
   const session = await InferenceSession.create(model, {
     executionProviders: [device],
     graphOptimizationLevel: 'all',

@@ -1,0 +1,121 @@
+/** Arrays and text on disk (Node only). */
+import { constants } from 'node:fs';
+import { access, open, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import type { NDArray } from '../engine/ndarray.ts';
+import { DataError, messageOf } from './formats/dataError.ts';
+import { parseNpy } from './formats/npy.ts';
+import { parseNpz } from './formats/npz.ts';
+import { parseSafetensors } from './formats/safetensors.ts';
+
+/**
+ * The bytes of a file.
+ * @throws DataError naming the file if it is missing or cannot be read
+ */
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readFile(path);
+  } catch (thrown) {
+    throw new DataError(path, readProblem(thrown), { cause: thrown });
+  }
+}
+
+function readProblem(thrown: unknown): string {
+  const code = (thrown as { code?: string }).code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
+  if (code === 'EISDIR') return 'expected a file, found a folder';
+  if (code === 'EACCES' || code === 'EPERM') return 'no permission to read it';
+  return `cannot be read (${messageOf(thrown)})`;
+}
+
+/**
+ * A text file (UTF-8, a byte-order mark is dropped).
+ * @throws DataError naming the file if it is missing, cannot be read or is not UTF-8
+ */
+export async function readText(path: string): Promise<string> {
+  const bytes = await readBytes(path);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (thrown) {
+    throw new DataError(path, 'expected UTF-8 text', { cause: thrown });
+  }
+}
+
+/**
+ * A JSON file.
+ * @throws DataError naming the file if it is missing or is not JSON
+ */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new DataError(path, `expected JSON (${messageOf(thrown)})`, { cause: thrown });
+  }
+}
+
+/** True if there is a readable file or folder of this name. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * The array of a `.npy` file.
+ * @throws DataError naming the file if it is missing or damaged
+ */
+export async function readArray(path: string): Promise<NDArray> {
+  return parseNpy(await readBytes(path), path);
+}
+
+/**
+ * The arrays of a `.npz` or `.safetensors` file, by name.
+ * @throws DataError naming the file if it is missing, damaged, or has another ending
+ */
+export async function readArrays(path: string): Promise<Record<string, NDArray>> {
+  const ending = extname(path).toLowerCase();
+  if (ending === '.npz') return parseNpz(await readBytes(path), path);
+  if (ending === '.safetensors') return parseSafetensors(await readBytes(path), path).tensors;
+  throw new DataError(path, `expected a .npz or .safetensors file, found ${ending ? `the ending ${ending}` : 'no file ending'}`);
+}
+
+let temporaryFiles = 0;
+
+/**
+ * Writes a file so that it is, after a crash or `kill -9` at any moment, either the old one or the whole new one: the pieces go to
+ * a temporary file in the same folder, which is synced and renamed.
+ * @throws DataError naming the file if it cannot be written; nothing is left behind then
+ */
+export async function writeFileAtomic(path: string, chunks: readonly Uint8Array[] | Uint8Array | string): Promise<void> {
+  const pieces =
+    typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks instanceof Uint8Array ? [chunks] : chunks;
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${++temporaryFiles}.tmp`);
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      for (const piece of pieces) await file.writeFile(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(folder);
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw new DataError(path, `cannot be written (${messageOf(thrown)})`, { cause: thrown });
+  }
+}
+
+/** Makes a rename durable. Windows cannot open folders; its file systems keep the order of such operations themselves. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,75 @@
+import type { Annotations, VideoAnnotation } from './annotations.ts';
+import { DataError } from './formats/dataError.ts';
+
+/**
+ * Reads video-level labels from CSV: a header `video,label` (and, if wanted, `subset`; in any order), then one row per video and
+ * label. Fields may be quoted (RFC 4180: `"a, b"`, `""` for a quote).
+ * @param where the file's name, for messages
+ * @throws DataError naming the file and line: a missing column, a row of another width, an empty field, a repeated row, a video in
+ *   two subsets
+ */
+export function parseLabelsCsv(text: string, where: string): Annotations {
+  const [header, ...rows] = csvRows(text, where);
+  const names = header?.fields.map(field => field.trim()) ?? [];
+  const column = (name: string): number => names.indexOf(name);
+  if (column('video') < 0 || column('label') < 0) {
+    throw new DataError(
+      where,
+      `expected the header "video,label" (and optionally "subset"), found ${JSON.stringify(names.join(','))}`,
+    );
+  }
+  const found = new Map<string, { subset?: string; labels: string[] }>();
+  for (const { fields, line } of rows) {
+    const place = `${where}, line ${line}`;
+    if (fields.length !== names.length) throw new DataError(place, `expected ${names.length} fields, found ${fields.length}`);
+    const [video, label] = [fields[column('video')].trim(), fields[column('label')].trim()];
+    if (!video || !label) throw new DataError(place, `expected a video and a label, found ${JSON.stringify(fields.join(','))}`);
+    const subset = column('subset') < 0 ? undefined : fields[column('subset')].trim() || undefined;
+    const known = found.get(video);
+    if (!known) {
+      found.set(video, { subset, labels: [label] });
+      continue;
+    }
+    if (known.subset !== subset) {
+      throw new DataError(
+        place,
+        `video ${JSON.stringify(video)} is in subset ${known.subset ?? '(none)'} above and ${subset ?? '(none)'} here`,
+      );
+    }
+    if (known.labels.includes(label))
+      throw new DataError(place, `video ${JSON.stringify(video)} has the label ${JSON.stringify(label)} twice`);
+    known.labels.push(label);
+  }
+  const videos = new Map<string, VideoAnnotation>();
+  for (const [name, { subset, labels }] of found) {
+    videos.set(name, { name, subset, labels, instances: labels.map(label => ({ label })) });
+  }
+  return { videos, pastDuration: [] };
+}
+
+interface Row {
+  readonly fields: string[];
+  /** Line of the file (from 1) on which the row starts. */
+  readonly line: number;
+}
+
+/** Splits CSV into rows; empty lines are skipped. */
+function csvRows(text: string, where: string): Row[] {
+  const rows: Row[] = [];
+  // One field and what ends it: a quoted field may hold commas, line breaks and doubled quotes.
+  const field = /(?:[ \t]*"((?:[^"]|"")*)"[ \t]*|([^",\r\n]*))(,|\r\n|\r|\n|$)/y;
+  const source = text.replace(/^\uFEFF/, '');
+  let line = 1;
+  let row: Row = { fields: [], line };
+  while (field.lastIndex < source.length || row.fields.length > 0) {
+    const match = field.exec(source);
+    if (!match) throw new DataError(`${where}, line ${line}`, 'a quote (") is not closed, or is inside an unquoted field');
+    const [whole, quoted, plain, separator] = match;
+    row.fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    line += whole.split(/\r\n|\r|\n/).length - 1;
+    if (separator === ',') continue;
+    if (row.fields.length > 1 || row.fields[0].trim() !== '' || quoted !== undefined) rows.push(row);
+    row = { fields: [], line };
+  }
+  return rows;
+}

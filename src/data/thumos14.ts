@@ -1,0 +1,23 @@
+/** The 20 classes of THUMOS14's localisation task, in the order published models have them (alphabetical). */
+export const thumos14Classes: readonly string[] = [
+  'BaseballPitch',
+  'BasketballDunk',
+  'Billiards',
+  'CleanAndJerk',
+  'CliffDiving',
+  'CricketBowling',
+  'CricketShot',
+  'Diving',
+  'FrisbeeCatch',
+  'GolfSwing',
+  'HammerThrow',
+  'HighJump',
+  'JavelinThrow',
+  'LongJump',
+  'PoleVault',
+  'Shotput',
+  'SoccerPenalty',
+  'TennisSwing',
+  'ThrowDiscus',
+  'VolleyballSpiking',
+];

@@ -1,0 +1,7 @@
+/** Which adapters run the reference cases of which system. */
+
+import type { Adapter } from './case.ts';
+import { adapters as ftcl } from './ftcl/index.ts';
+
+/** Adapters by the manifest's `system`. */
+export const systems: Readonly<Record<string, readonly Adapter[]>> = { ftcl };
