@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { isAbsolute, join, posix } from 'node:path';
 import { astype, type NDArray, ndarray, showShape } from '../engine/ndarray.ts';
 import { readBytes } from './files.ts';
-import { DataError } from './formats/dataError.ts';
+import { DataError, messageOf } from './formats/dataError.ts';
 import { parseNpy } from './formats/npy.ts';
 import { parseNpz } from './formats/npz.ts';
 
@@ -116,6 +116,17 @@ export type FeatureFiles = readonly [string] | readonly [rgb: string, flow: stri
 /** Finds the feature files of videos in a folder, listing each folder once. */
 export type FeatureLocator = (name: string) => Promise<FeatureFiles>;
 
+/** What is in a folder; nothing if there is no such folder. */
+async function namesIn(folder: string): Promise<ReadonlySet<string>> {
+  try {
+    return new Set(await readdir(folder));
+  } catch (thrown) {
+    const code = (thrown as { code?: string }).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return new Set();
+    throw new DataError(folder, `cannot be listed (${messageOf(thrown)})`, { cause: thrown });
+  }
+}
+
 /**
  * Locates features in a folder: `<name>.npy`, `<name>.npz`, or `rgb/<name>.npy` with `flow/<name>.npy`.
  * The locator throws a DataError naming the video if there is none of them, one stream without the other, or more than one form.
@@ -126,10 +137,7 @@ export function featureLocator(dir: string): FeatureLocator {
     const folder = posix.dirname(file);
     let listing = listings.get(folder);
     if (!listing) {
-      listing = readdir(join(dir, folder)).then(
-        names => new Set(names),
-        () => new Set(),
-      );
+      listing = namesIn(join(dir, folder));
       listings.set(folder, listing);
     }
     return (await listing).has(posix.basename(file));

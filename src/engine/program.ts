@@ -1,5 +1,5 @@
 import { type HostFunction, hostOp, runHostCall } from './host.ts';
-import type { NDArray } from './ndarray.ts';
+import { type NDArray, sizeOf, zeros } from './ndarray.ts';
 import { encodeModel, GraphBuilder, type Port } from './onnx.ts';
 import { constantOp, inputOp, type Op } from './op.ts';
 import type { Runtime, Session, SessionOptions } from './runtime/runtime.ts';
@@ -149,7 +149,11 @@ function lowerNodes(
     return name;
   };
   for (const node of members) {
-    const outputs = node.op.lower(g, node.inputs.map(nameOf), node);
+    // ONNX Runtime cannot broadcast or gather some empty arrays; what has no elements needs no computing.
+    const empty = node.outputs.every(t => sizeOf(t.shape) === 0);
+    const outputs = empty
+      ? node.outputs.map(t => g.constant(zeros(t.shape, t.dtype)))
+      : node.op.lower(g, node.inputs.map(nameOf), node);
     for (const [i, t] of node.outputs.entries()) lowered.set(t, outputs[i]);
   }
   const port = (t: Tensor, name: string): Port => ({ name, dtype: t.dtype, shape: t.shape });

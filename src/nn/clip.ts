@@ -9,23 +9,24 @@ function dataOf(gradients: Gradients): (Float32Array | Float64Array)[] {
   });
 }
 
-/** Euclidean norm of all gradients together, summed in double precision. Not finite if any value is not. */
-export function globalNorm(gradients: Gradients): number {
-  let total = 0;
-  for (const data of dataOf(gradients)) {
-    // Four sums: an addition need not wait for the one before it.
-    let [a, b, c, d] = [0, 0, 0, 0];
-    const whole = data.length & ~3;
-    for (let i = 0; i < whole; i += 4) {
-      a += data[i] * data[i];
-      b += data[i + 1] * data[i + 1];
-      c += data[i + 2] * data[i + 2];
-      d += data[i + 3] * data[i + 3];
-    }
-    for (let i = whole; i < data.length; i++) a += data[i] * data[i];
-    total += a + b + (c + d);
+/** Sum of squares, in double precision. */
+export function sumOfSquares(data: Float32Array | Float64Array): number {
+  // Four sums: an addition need not wait for the one before it.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = data.length & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    a += data[i] * data[i];
+    b += data[i + 1] * data[i + 1];
+    c += data[i + 2] * data[i + 2];
+    d += data[i + 3] * data[i + 3];
   }
-  return Math.sqrt(total);
+  for (let i = whole; i < data.length; i++) a += data[i] * data[i];
+  return a + b + (c + d);
+}
+
+/** Euclidean norm of all gradients together, in double precision. Not finite if any value is not. */
+export function globalNorm(gradients: Gradients): number {
+  return Math.sqrt(dataOf(gradients).reduce((total, data) => total + sumOfSquares(data), 0));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type NDArray, type Shape, showShape, zeros } from '../engine/ndarray.ts';
+import { sumOfSquares } from './clip.ts';
 import { floatData, type Gradients, mapParams, type Params } from './params.ts';
 
 /**
@@ -226,16 +227,10 @@ export function lars(options: LarsOptions = {}): Optimizer {
   requireAtLeast('lars', 'trust', trust, 0);
   return momentumOptimizer('lars', options, ({ weight, gradient, shape, lr, weightDecay }) => {
     if (shape.length < 2 && !adaptVectors) return { inner: lr, outer: 1 };
-    const norm = l2Norm(weight);
-    const pull = l2Norm(gradient) + weightDecay * norm;
+    const norm = Math.sqrt(sumOfSquares(weight));
+    const pull = Math.sqrt(sumOfSquares(gradient)) + weightDecay * norm;
     return { inner: pull === 0 ? 0 : ((trust * norm) / pull) * lr, outer: 1 };
   });
-}
-
-function l2Norm(values: Floats): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
-  return Math.sqrt(sum);
 }
 
 /** Momentum, with a factor before it (`inner`, on what enters the buffer) and one after it (`outer`, on the step). */

@@ -88,6 +88,17 @@ describe('parseNpy', () => {
     }
   });
 
+  test('gives plain typed arrays, also from a Node Buffer at any place in its pool', () => {
+    const pool = Buffer.alloc(1000);
+    for (let shift = 0; shift < 8; shift++) {
+      const bytes = npyFile(npyHeader('<i8', '(1,)'), [5, 0, 0, 0, 0, 0, 0, 0]);
+      pool.set(bytes, shift);
+      expect(parseNpy(pool.subarray(shift, shift + bytes.length), 'x.npy').data).toEqual(BigInt64Array.of(5n));
+    }
+    const { data } = parseNpy(Buffer.from(npyFile(npyHeader('|u1', '(2,)'), [1, 2])), 'x.npy');
+    expect(data.constructor).toBe(Uint8Array);
+  });
+
   test.each([
     ['no .npy', Uint8Array.from([0x50, 0x4b, 3, 4, 5, 6, 7, 8, 9, 10]), /^f\.npy: expected a \.npy file .*found bytes 50 4b/],
     ['empty', new Uint8Array(0), /^f\.npy: .*found an empty file$/],

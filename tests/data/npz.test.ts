@@ -31,6 +31,7 @@ test('crc32 has the standard check value', () => {
 describe('parseNpz', () => {
   test('reads what encodeNpz writes, stored and deflated', () => {
     expect(parseNpz(encodeNpz(arrays), 'a.npz')).toEqual(arrays);
+    expect(parseNpz(Buffer.from(encodeNpz(arrays)), 'a.npz')).toEqual(arrays);
     const large = { zeros: zeros([1000, 10]) };
     const deflated = encodeNpz(large, { compress: true });
     expect(deflated.length).toBeLessThan(1000);

@@ -36,7 +36,7 @@ describe('safetensors', () => {
     expect(read.tensors.precise.data.byteOffset % 8).toBe(0);
     expect(chunks[0].length % 8).toBe(0);
     expect(chunks.some(chunk => chunk.buffer === tensors['conv.weight'].data.buffer)).toBe(true);
-    const shifted = Uint8Array.from([0, ...bytes]).subarray(1);
+    const shifted = Buffer.from([0, ...bytes]).subarray(1);
     expect(parseSafetensors(shifted, 'm').tensors).toEqual(tensors);
   });
 

@@ -3,6 +3,7 @@ import type { GraphBuilder } from '../onnx.ts';
 import { apply1, broadcastShapes, type Op, rule, ShapeError, sameShape, scalar, scalarValue, zero } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import { sumTo, unbroadcast } from './broadcast.ts';
+import { lowerErfFloat64 } from './erfFloat64.ts';
 import { cast } from './shape.ts';
 
 /** A tensor, or a number that takes the other operand's element type. */
@@ -55,7 +56,11 @@ export const sigmoid = unary('sigmoid', 'Sigmoid', (ct, _, y) => mul(ct, mul(y, 
 /** Hyperbolic tangent. */
 export const tanh = unary('tanh', 'Tanh', (ct, _, y) => mul(ct, sub(1, mul(y, y))));
 /** Error function 2/sqrt(pi) * integral of e^(-t^2) from 0 to x. */
-export const erf = unary('erf', 'Erf', (ct, x) => mul(ct, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))));
+export const erf = unary(
+  'erf',
+  (g, x, dtype) => (dtype === 'float64' ? lowerErfFloat64(g, x) : g.node('Erf', [x])),
+  (ct, x) => mul(ct, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
+);
 /** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): the form that neither overflows nor costs ONNX's slow Softplus. */
 export const softplus = unary(
   'softplus',

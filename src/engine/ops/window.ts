@@ -2,7 +2,7 @@ import { rule, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { add } from './elementwise.ts';
-import { reshape } from './shape.ts';
+import { expandDims, reshape } from './shape.ts';
 import { pad, slice, stack } from './slice.ts';
 
 /** One number for all spatial axes, or one for each. */
@@ -59,6 +59,17 @@ export function padOrCrop(x: Tensor, axis: number, before: number, after: number
 /** `length` elements of `axis` from `start` on, `stride` apart. */
 export function strided(x: Tensor, axis: number, start: number, length: number, stride: number): Tensor {
   return slice(x, axis, start, start + (length - 1) * stride + 1, stride);
+}
+
+/** `step - 1` zeros between the elements of `axis`. */
+export function insertZeros(x: Tensor, axis: number, step: number): Tensor {
+  if (step === 1) return x;
+  const wide = pad(expandDims(x, axis + 1), axis + 1, 0, step - 1);
+  const merged = reshape(
+    wide,
+    x.shape.map((extent, i) => (i === axis ? extent * step : extent)),
+  );
+  return slice(merged, axis, 0, (x.shape[axis] - 1) * step + 1);
 }
 
 /** Phases `[…, n, …]` laid one into the other: element `i` of phase `r` becomes element `i * phases + r` of `axis`. */

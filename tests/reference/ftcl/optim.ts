@@ -1,24 +1,24 @@
-import { copyOf, type NDArray, ndarray } from '../../../src/engine/ndarray.ts';
+/** Optimiser cases: trajectories of one parameter along given gradients. */
+
+import { copyOf, type NDArray, zeros } from '../../../src/engine/ndarray.ts';
 import { adam, adamW, type Optimizer } from '../../../src/nn/optimizers.ts';
+import { floatData } from '../../../src/nn/params.ts';
 import { type Adapter, compareArray, type ReferenceCase } from '../case.ts';
 
-/** Trajectories of an optimiser: `init.p` `[...shape]`, `in.grads` `[steps, ...shape]` -> `out.trajectory` `[steps, ...shape]`. */
+/** `init.p` `[...shape]`, `in.grads` `[steps, ...shape]` -> `out.trajectory` `[steps, ...shape]`, the parameter after each step. */
 const trajectory: Adapter = {
   matches: ({ kind, arrays }) => kind === 'train' && 'init.p' in arrays && 'in.grads' in arrays && 'out.trajectory' in arrays,
   run(c) {
-    const parameter = copyOf(float32Of(c, 'init.p'));
-    const gradients = float32Of(c, 'in.grads');
-    const [steps, ...shape] = gradients.shape;
+    const parameter = copyOf(c.arrays['init.p']);
+    const gradients = c.arrays['in.grads'];
+    const visited = zeros(gradients.shape, parameter.dtype);
     const optimizer = optimizerOf(c);
     const state = optimizer.init({ p: parameter });
-    const size = parameter.data.length;
-    const visited = new Float32Array(steps * size);
-    for (let step = 0; step < steps; step++) {
-      const gradient = ndarray('float32', shape, gradients.data.slice(step * size, (step + 1) * size));
-      optimizer.update({ p: parameter }, { p: gradient }, state, numberOf(c, 'lr'));
-      visited.set(parameter.data, step * size);
+    for (let step = 0; step < gradients.shape[0]; step++) {
+      optimizer.update({ p: parameter }, { p: row(c, gradients, step) }, state, numberOf(c, 'lr'));
+      floatsOf(c, row(c, visited, step)).set(floatsOf(c, parameter));
     }
-    return [compareArray(c, 'out.trajectory', ndarray('float32', gradients.shape, visited))];
+    return [compareArray(c, 'out.trajectory', visited)];
   },
 };
 
@@ -40,10 +40,17 @@ function numberOf(c: ReferenceCase, name: string): number {
   return value;
 }
 
-function float32Of(c: ReferenceCase, key: string): NDArray<'float32'> {
-  const array = c.arrays[key];
-  if (array.dtype !== 'float32') throw new Error(`${c.name}: expected ${key} in float32, found ${array.dtype}`);
-  return array as NDArray<'float32'>;
+function floatsOf(c: ReferenceCase, array: NDArray): Float32Array | Float64Array {
+  const data = floatData(array);
+  if (!data) throw new Error(`${c.name}: expected floating numbers, found ${array.dtype}`);
+  return data;
+}
+
+/** A view of one row of `[steps, ...shape]`. */
+function row(c: ReferenceCase, { dtype, shape: [, ...shape], data }: NDArray, at: number): NDArray {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  const view = floatsOf(c, { dtype, shape, data }).subarray(at * size, (at + 1) * size);
+  return { dtype, shape, data: view };
 }
 
 /** Adapters of the optimiser cases. */

@@ -1,0 +1,187 @@
+/** ACM-Net and FTCL as something to train and test: data, steps and metrics put together. */
+import type { VideoDataset } from '../data/index.ts';
+import { type NDArray, ndarray } from '../engine/index.ts';
+import type { Key } from '../engine/random.ts';
+import type { Gradients, Params } from '../nn/index.ts';
+import { initAcmNet } from './acmNet.ts';
+import { type EpochBatches, type InBatchBatch, inBatchBatches, type PairBatch, pairBatches, planPairs, type VideoBatch, videoBatches } from './batches.ts';
+import { classificationMAP, exactMatches } from './classification.ts';
+import { type Detections, detectionsJson } from './detections.ts';
+import type { Detection } from './detections.ts';
+import { type DetectionMetrics, type EvaluationOptions, evaluateDetections, type GroundTruth } from './evaluate.ts';
+import { evaluateVideo } from './inferVideo.ts';
+import { type LocalizeOptions, localize } from './localize.ts';
+import { acmStep, evaluationStep, inBatchStep, type LossPieces, type ModelOptions, pairStep, pieceValues, type StepDevice, sequenceParams, trainable } from './steps.ts';
+import { thresholdName } from './thresholds.ts';
+
+/** Which sequence terms a training has: none (plain ACM-Net), in the batch (the published phase 1), or of pairs (phase 2, FTCL). */
+export type SequenceTerms = 'none' | 'in-batch' | 'pairs';
+
+export interface LocalizationTaskOptions extends ModelOptions {
+  readonly dataset: VideoDataset;
+  /** The segments that detections are judged by; without them only the classification of the test videos is. */
+  readonly groundTruth?: GroundTruth;
+  readonly terms: SequenceTerms;
+  /** Snippets a video is sampled to. */
+  readonly samples: number;
+  readonly batchSize: number;
+  /** Decides the pairs and snippets that phase 2 keeps for the whole run. */
+  readonly pairKey: Key;
+  /** Draw pairs and snippets anew in every epoch; the published code keeps those of the start. */
+  readonly resamplePairs: boolean;
+  readonly localize: LocalizeOptions;
+  readonly evaluation: EvaluationOptions;
+  readonly where: StepDevice;
+}
+
+/** A step's outcome in the terms of the training loop. */
+interface Report {
+  readonly pieces: LossPieces;
+  readonly gradients: Gradients;
+  readonly correct: number;
+  readonly samples: number;
+}
+
+/** The outcome of a test on all test videos. */
+export interface LocalizationEvaluation {
+  /** In fractions: detection mAP at each tIoU and on average, classification, mean loss pieces. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The average mAP, or the classification mAP where there are no segments to judge by. */
+  readonly primary: string;
+  readonly files: { readonly 'detections.json': string };
+  readonly warnings: readonly string[];
+  /** Detection metrics in full, where there are segments. */
+  readonly detection?: DetectionMetrics;
+}
+
+export type LocalizationTask = ReturnType<typeof localizationTask>;
+
+/**
+ * The task of training and testing a localiser on a data set.
+ * @throws Error if the snippets sampled are fewer than the sequence terms need.
+ */
+export function localizationTask(options: LocalizationTaskOptions) {
+  const { dataset, network, terms, samples, sequence } = options;
+  const needed = terms === 'none' ? 1 : Math.max(network.lcsLength, 2 * network.fsdLength);
+  if (samples < needed) throw new Error(`data.samples: the sequence terms need at least ${needed} snippets (lcsLength, twice fsdLength), found ${samples}`);
+  const usesFsd = terms !== 'none' && sequence.fsdWeight !== 0;
+  const evaluation = evaluationStep(options, options.where);
+  const { epoch, dispose } = trainingEpochs(options, usesFsd);
+  return {
+    classes: dataset.classes,
+    canTest: dataset.test.length > 0,
+    init: (key: Key): Params => initAcmNet(network, key),
+    epoch,
+    evaluate: (params: Params, progress: (done: number, total: number) => void, signal?: AbortSignal) =>
+      evaluateTask(options, evaluation, params, progress, signal),
+    dispose: async () => {
+      await dispose();
+      await evaluation.dispose();
+    },
+  };
+}
+
+/** The epochs of the chosen kind of training. */
+function trainingEpochs(options: LocalizationTaskOptions, usesFsd: boolean) {
+  const { dataset, network, terms, samples, batchSize, where, localize: { classThreshold } } = options;
+  const sampling = { samples, batchSize };
+
+  const report = (
+    { pieces, probabilities, gradients }: { pieces: LossPieces<NDArray>; probabilities: readonly NDArray[]; gradients: Params },
+    labels: readonly NDArray[],
+  ): Report => ({ pieces: pieceValues(pieces), gradients, ...correctVideos(probabilities, labels, classThreshold) });
+  const epochOf = <B>({ count, make }: EpochBatches<B>, step: (params: Params, batch: B) => Promise<Report>) => ({
+    count,
+    prepare: make,
+    step: (params: Params, batch: unknown) => step(params, batch as B),
+  });
+  const parts = (params: Params) => {
+    const { trained, frozen } = trainable(params, usesFsd);
+    return [trained, frozen] as const;
+  };
+
+  if (terms === 'none') {
+    const step = acmStep(options, where);
+    const run = async (params: Params, b: VideoBatch) => report(await step(...parts(params), b.features, b.labels, b.masks), [b.labels]);
+    return { dispose: step.dispose, epoch: (_: number, key: Key) => epochOf(videoBatches(dataset.train, sampling, network, key), run) };
+  }
+  if (terms === 'in-batch') {
+    const step = inBatchStep(options, where);
+    const run = async (params: Params, b: InBatchBatch) => {
+      const output = await step(...parts(params), b.features, b.labels, b.masks, b.weights);
+      // Without a pair the terms are absent, not zero: what only they train gets no gradient, hence no decay and no momentum.
+      const gradients = b.hasPairs ? output.gradients : withoutSequenceParams(output.gradients);
+      return report({ ...output, gradients }, [b.labels]);
+    };
+    return { dispose: step.dispose, epoch: (_: number, key: Key) => epochOf(inBatchBatches(dataset.train, sampling, network, key), run) };
+  }
+  const step = pairStep(options, where);
+  const fixed = planPairs(dataset.train, options.pairKey);
+  if (fixed.pairs.length === 0) throw new Error('no two training videos have the same labels: there are no pairs to train on');
+  const run = async (params: Params, b: PairBatch) => report(await step(...parts(params), b.features, b.labels, b.masks), b.labels);
+  return {
+    dispose: step.dispose,
+    epoch: (_: number, key: Key) => epochOf(pairBatches(dataset.train, options.resamplePairs ? planPairs(dataset.train, key) : fixed, sampling, network, key), run),
+  };
+}
+
+function withoutSequenceParams(gradients: Params): Params {
+  return Object.fromEntries(Object.entries(gradients).filter(([name]) => !(sequenceParams as readonly string[]).includes(name)));
+}
+
+/** Samples whose thresholded scores equal the labels exactly; of a pair, both videos must be right. */
+function correctVideos(probabilities: readonly NDArray[], labels: readonly NDArray[], threshold: number): { correct: number; samples: number } {
+  const matches = probabilities.map((p, i) => exactMatches(p, labels[i], threshold));
+  const samples = matches[0].length;
+  let correct = 0;
+  for (let i = 0; i < samples; i++) if (matches.every(m => m[i] === 1)) correct++;
+  return { correct, samples };
+}
+
+/** Tests on all test videos: detections, their mAP, classification and the pieces of the loss. */
+async function evaluateTask(
+  options: LocalizationTaskOptions,
+  step: ReturnType<typeof evaluationStep>,
+  params: Params,
+  progress: (done: number, total: number) => void,
+  signal?: AbortSignal,
+): Promise<LocalizationEvaluation> {
+  const { dataset, groundTruth, samples, localize: { classThreshold } } = options;
+  const videos = dataset.test;
+  if (videos.length === 0) throw new Error('the data set has no test videos');
+  const classes = dataset.classes.length;
+  const detections = new Map<string, readonly Detection[]>();
+  const scores = new Float32Array(videos.length * (classes + 1));
+  const labels = new Float32Array(videos.length * classes);
+  const sums: Record<string, number> = {};
+  for (const [i, video] of videos.entries()) {
+    signal?.throwIfAborted();
+    const { prediction, pieces } = await evaluateVideo(step, params, await video.load(), video.label, samples);
+    detections.set(video.name, localize(prediction, dataset.classes, options.localize));
+    scores.set(prediction.classScores.data as Float32Array, i * (classes + 1));
+    labels.set(video.label, i * classes);
+    for (const [name, value] of Object.entries(pieceValues(pieces))) sums[`loss.${name}`] = (sums[`loss.${name}`] ?? 0) + value / videos.length;
+    progress(i + 1, videos.length);
+  }
+  const byVideo = [ndarray('float32', [videos.length, classes + 1], scores), ndarray('float32', [videos.length, classes], labels)] as const;
+  const matches = exactMatches(...byVideo, classThreshold);
+  const classification = {
+    'classification.mAP': classificationMAP(...byVideo).mAP,
+    'classification.accuracy': matches.reduce((a, b) => a + b, 0) / videos.length,
+    ...sums,
+  };
+  const files = { 'detections.json': detectionsText(detections) };
+  if (!groundTruth) return { metrics: classification, primary: 'classification.mAP', files, warnings: [] };
+
+  const detection = evaluateDetections(detections, groundTruth, options.evaluation);
+  const primary = `mAP@${detection.average.range}`;
+  const perThreshold = Object.fromEntries(detection.tious.map((t, i) => [`mAP@${thresholdName(t)}`, detection.mAP[i]]));
+  const metrics = { [primary]: detection.average.value, ...perThreshold, ...classification };
+  return { metrics, primary, files, warnings: detection.warnings, detection };
+}
+
+/** Detections as the text of an ActivityNet-style JSON file. */
+export function detectionsText(detections: Detections): string {
+  return `${JSON.stringify(detectionsJson(detections))}\n`;
+}
+

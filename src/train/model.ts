@@ -1,0 +1,66 @@
+/** A trained model as a file (Node): weights under their published names, and in the metadata all that prediction needs. */
+import { stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/index.ts';
+import { acmNetShapes } from '../localization/acmNet.ts';
+import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
+import type { Params } from '../nn/index.ts';
+import { type CheckpointName, loadCheckpoint, readWeights } from './checkpoint.ts';
+import { parseConfig } from './config.ts';
+
+/** A trained localiser. */
+export interface Model {
+  /** The file or run folder it came from. */
+  readonly source: string;
+  readonly params: Params;
+  /** Class names in the order of the columns. */
+  readonly classes: readonly string[];
+  /** The resolved configuration it was trained with: sampling, thresholds, and the identity of the feature extractor. */
+  readonly config: LocalizationConfig;
+}
+
+const describedSchema = z.object({ format: z.literal(1), classes: z.array(z.string()), config: z.unknown() });
+
+/** What a weights file says of its model, as safetensors metadata. */
+export function modelMetadata({ classes, config }: Pick<Model, 'classes' | 'config'>): Record<string, string> {
+  return { inkling: JSON.stringify({ format: 1, classes, config }) };
+}
+
+/** Writes a model as one file that {@link loadModel} reads. */
+export async function writeModel(path: string, model: Pick<Model, 'params' | 'classes' | 'config'>): Promise<void> {
+  await writeFileAtomic(path, encodeSafetensors(model.params, modelMetadata(model)));
+}
+
+/**
+ * Loads a model from a run folder (one of its checkpoints) or from one exported file.
+ * @throws DataError if there is none, or it does not describe itself, or its weights do not fit its description.
+ */
+export async function loadModel(path: string, checkpoint: CheckpointName = 'last'): Promise<Model> {
+  if (!(await exists(path))) throw new DataError(path, 'expected a run folder or a model file, found nothing');
+  const isRun = (await stat(path)).isDirectory();
+  const { params, metadata } = isRun ? await loadCheckpoint(path, checkpoint) : await readWeights(path).then(w => ({ params: w.tensors, metadata: w.metadata }));
+  const { classes, config } = described(metadata.inkling, path);
+  checkShapes(params, acmNetShapes(acmNetOptions(config, classes.length)), path);
+  return { source: path, params, classes, config };
+}
+
+function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {
+  if (text === undefined) throw new DataError(path, 'expected a model (weights with a description of task and classes), found weights alone');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new DataError(path, 'the description of the model is not valid JSON');
+  }
+  const parsed = describedSchema.safeParse(json);
+  if (!parsed.success) throw new DataError(path, 'the description of the model lacks format, classes or config');
+  return { classes: parsed.data.classes, config: parseConfig(parsed.data.config, path) };
+}
+
+function checkShapes(params: Params, shapes: Readonly<Record<string, readonly number[]>>, path: string): void {
+  for (const [name, shape] of Object.entries(shapes)) {
+    const found = params[name];
+    if (!found) throw new DataError(path, `expected the parameter ${name}, found none`);
+    if (String(found.shape) !== String(shape)) throw new DataError(path, `${name}: expected shape [${shape}], found [${found.shape}]`);
+  }
+}

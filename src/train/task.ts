@@ -1,0 +1,46 @@
+import type { Key } from '../engine/random.ts';
+import type { Gradients, Params } from '../nn/index.ts';
+
+/** What one training step reports. */
+export interface StepReport {
+  /** Pieces of the loss; `total` is what is minimised. */
+  readonly pieces: Readonly<Record<string, number>>;
+  /** By parameter name; a parameter without one is left alone. */
+  readonly gradients: Gradients;
+  /** Correctly classified samples, and samples, of the batch. */
+  readonly correct: number;
+  readonly samples: number;
+}
+
+/** The steps of one epoch: batches are prepared ahead of the steps that take them. */
+export interface Epoch<B = unknown> {
+  readonly count: number;
+  prepare(index: number): Promise<B>;
+  step(params: Params, batch: B): Promise<StepReport>;
+}
+
+/** The outcome of a test. */
+export interface Evaluation {
+  /** Numbers by name, in fractions. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The metric that a best checkpoint is selected by; larger is better. */
+  readonly primary: string;
+  /** Files for the run folder, by name. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+/** Shows how far a long computation is. */
+export type Progress = (done: number, total: number) => void;
+
+/** Something that can be trained and tested: all that the training loop knows of a method. */
+export interface Task {
+  readonly classes: readonly string[];
+  /** Whether there is something to test on. */
+  readonly canTest: boolean;
+  init(key: Key): Params;
+  /** The epoch's batches and steps; everything random in them follows from the key. */
+  epoch(index: number, key: Key): Epoch;
+  evaluate(params: Params, progress: Progress, signal?: AbortSignal): Promise<Evaluation>;
+  dispose(): Promise<void>;
+}

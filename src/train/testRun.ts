@@ -1,0 +1,46 @@
+/** Testing a trained run (Node). */
+import { join } from 'node:path';
+import { DataError, writeFileAtomic } from '../data/index.ts';
+import type { CheckpointName } from './checkpoint.ts';
+import { openDataset, openTask } from './localizationRun.ts';
+import { loadModel } from './model.ts';
+import type { Reporter } from './reporter.ts';
+
+export interface TestRunOptions {
+  readonly checkpoint: CheckpointName;
+  /** Data folder in the place of the one trained on. */
+  readonly dataDir?: string;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal;
+}
+
+export interface TestSummary {
+  readonly run: string;
+  readonly checkpoint: CheckpointName;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Detection mAP, where the data set has segments to judge by. */
+  readonly mAP?: readonly { readonly tiou: number; readonly value: number }[];
+  readonly average?: { readonly range: string; readonly value: number };
+  /** Where the detections were written. */
+  readonly detectionsFile: string;
+}
+
+/** Tests a run's checkpoint on the test videos of its data set; writes `test-<checkpoint>-detections.json` into the run folder. */
+export async function testRun(run: string, { checkpoint, dataDir, reporter, signal }: TestRunOptions): Promise<TestSummary> {
+  const { config: trained, params, classes } = await loadModel(run, checkpoint);
+  const config = { ...trained, data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] } };
+  const dataset = await openDataset(config);
+  for (const warning of dataset.warnings) reporter.warn(warning);
+  const task = await openTask(config, dataset);
+  try {
+    if (!task.canTest) throw new DataError(config.data.dir, 'the data set has no test videos');
+    const { metrics, files, detection, warnings } = await task.evaluate(params, (done, total) => reporter.progress({ label: 'testing', done, total }), signal);
+    for (const warning of warnings) reporter.warn(warning);
+    const detectionsFile = join(run, `test-${checkpoint}-detections.json`);
+    await writeFileAtomic(detectionsFile, files['detections.json']);
+    const mAP = detection?.tious.map((tiou, i) => ({ tiou, value: detection.mAP[i] }));
+    return { run, checkpoint, metrics, mAP, average: detection?.average, detectionsFile };
+  } finally {
+    await task.dispose();
+  }
+}

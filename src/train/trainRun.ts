@@ -1,0 +1,107 @@
+/** Training as a run: a folder that holds all of it (Node). */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataError, exists, readJson, writeFileAtomic } from '../data/index.ts';
+import { fold, key } from '../engine/random.ts';
+import { initAcmNet } from '../localization/acmNet.ts';
+import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
+import { mergeParams, type Params } from '../nn/index.ts';
+import { loadLast } from './checkpoint.ts';
+import { dumpConfig } from './config.ts';
+import { openDataset, openTask } from './localizationRun.ts';
+import { loadModel, modelMetadata, writeModel } from './model.ts';
+import type { Reporter } from './reporter.ts';
+import { type TrainSummary, trainLoop } from './trainLoop.ts';
+
+export interface TrainRunOptions {
+  /** The run folder: new or empty, unless `resume`. */
+  readonly out: string;
+  /** A run or model whose weights to start from. */
+  readonly from?: string;
+  /** Go on with the run that `out` holds. */
+  readonly resume?: boolean;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Trains as a configuration says and leaves everything in the run folder: `config.yaml` (resolved), `run.json`, `metrics.jsonl`,
+ * `checkpoints/`, `detections.json` of the last test and, at the end, `model.safetensors`.
+ * @throws DataError for data that is wrong, or a folder that already holds something.
+ */
+export async function trainRun(config: LocalizationConfig, { out, from, resume = false, reporter, signal }: TrainRunOptions): Promise<TrainSummary> {
+  const configPath = join(out, 'config.yaml');
+  if (!resume) await refuseUsedFolder(out);
+  // Everything that can be wrong is found before anything is written.
+  const dataset = await openDataset(config);
+  for (const warning of dataset.warnings) reporter.warn(warning);
+  if (dataset.train.length === 0) throw new DataError(config.data.dir, 'the data set has no training videos');
+  const task = await openTask(config, dataset);
+  if (!task.canTest) reporter.warn('no test videos: the run will be trained without tests');
+  const started = resume ? await startedFrom(out) : from;
+  const initial = started !== undefined && (await checkpointMissing(out)) ? await initialParams(config, dataset.classes.length, started, reporter) : undefined;
+  if (config.method === 'ftcl' && started === undefined && !resume) {
+    reporter.warn('FTCL is the second phase: without --from RUN it starts from random weights, which the published recipe never does');
+  }
+  if (!resume) {
+    await mkdir(out, { recursive: true });
+    await writeFileAtomic(configPath, dumpConfig(config));
+    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ format: 1, task: config.task, method: config.method, classes: dataset.classes, from: started ?? null }, null, 2)}\n`);
+  }
+  reporter.info(`training ${config.method} on ${dataset.train.length} videos, testing on ${dataset.test.length}, ${dataset.classes.length} classes; run folder ${out}`);
+  try {
+    const metadata = modelMetadata({ classes: dataset.classes, config });
+    const summary = await trainLoop(task, {
+      run: out,
+      seed: config.train.seed,
+      epochs: config.train.epochs,
+      learningRate: config.train.learningRate,
+      weightDecay: config.train.weightDecay,
+      betas: config.train.betas,
+      checkpointEvery: config.train.checkpointEvery,
+      evaluation: config.evaluation,
+      metadata,
+      initial,
+      reporter,
+      signal,
+    });
+    if (!summary.interrupted) {
+      const checkpoint = config.evaluation.select === 'best-on-test' ? 'best' : 'last';
+      await writeModel(join(out, 'model.safetensors'), await loadModel(out, checkpoint));
+    }
+    return summary;
+  } finally {
+    await task.dispose();
+  }
+}
+
+/** A new run must not mix with what a folder already holds. */
+async function refuseUsedFolder(out: string): Promise<void> {
+  if (!(await exists(out))) return;
+  const files = await readdir(out);
+  if (files.includes('config.yaml')) throw new DataError(out, 'the folder holds a run already; go on with it by --resume, or choose another --out');
+  if (files.length > 0) throw new DataError(out, `expected a new or empty folder, found ${files.length} files`);
+}
+
+async function checkpointMissing(out: string): Promise<boolean> {
+  return (await loadLast(out)) === undefined;
+}
+
+/** What a run was started from, as `run.json` has it. */
+async function startedFrom(out: string): Promise<string | undefined> {
+  const record = (await readJson(join(out, 'run.json'))) as { from?: string | null };
+  return record.from ?? undefined;
+}
+
+/** Fresh parameters, with those of another model in their place where name and shape agree (non-strict, as published). */
+async function initialParams(config: LocalizationConfig, classes: number, from: string, reporter: Reporter): Promise<Params> {
+  const params = initAcmNet(acmNetOptions(config, classes), fold(key(config.train.seed), 'init'));
+  const source = await loadModel(from);
+  const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);
+  if (matched.length === 0) throw new DataError(from, 'none of its parameters fits the model');
+  for (const { name, expected, found } of wrongShape) reporter.warn(`${from}: ${name} has shape [${found}], needed [${expected}]; it starts fresh`);
+  for (const name of missing) reporter.warn(`${from}: no ${name}; it starts fresh`);
+  reporter.info(`starting from ${from}: ${matched.length} parameters${unexpected.length > 0 ? `, ${unexpected.length} not used` : ''}`);
+  return params;
+}
+
