@@ -1,11 +1,11 @@
 import type { NDArray } from './ndarray.ts';
-import { apply1, inputOp, ShapeError } from './op.ts';
+import { apply1, callPath, inputOp, type Op, ShapeError } from './op.ts';
 import { loadProgram, type Program } from './program.ts';
 import { type Concrete, isArray, isTensor, leavesOf, mapTree, signatureOf } from './pytree.ts';
 import { defaultRuntime } from './runtime/default.ts';
 import type { Device, Runtime } from './runtime/runtime.ts';
 import { printGraph } from './simplify.ts';
-import type { Aval, Tensor } from './tensor.ts';
+import { type Aval, ancestors, type Tensor } from './tensor.ts';
 
 export interface CompileOptions {
   /** Where to run; default `cpu`. */
@@ -128,14 +128,27 @@ function trace(fn: (...args: never) => unknown, args: readonly unknown[], name: 
     return t;
   }) as never[];
   let returned: unknown;
+  const { stackTraceLimit } = Error;
   try {
+    // Deep enough to reach through the layers of a network, for the path of calls in messages.
+    Error.stackTraceLimit = 50;
     returned = (fn as (...a: unknown[]) => unknown)(...symbols);
   } catch (error) {
-    if (error instanceof ShapeError) error.message = `${name}: ${error.message}`;
+    // A rule broken before an op was applied has no path yet.
+    if (error instanceof ShapeError)
+      error.message = `${name}: ${error.message}${/ \(in [^()]*\)$/.test(error.message) ? '' : callPath(error)}`;
     throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
   if (returned instanceof Promise) throw new TypeError(`${name}: a traced function must not be async`);
   const outputs: Tensor[] = [];
   const result = mapTree(returned, isTensor, t => new Slot(outputs.push(t) - 1));
+  const own = new Set(inputs);
+  for (const { op, outputs: values } of ancestors(outputs)) {
+    if (op === (inputOp as Op) && !own.has(values[0])) {
+      throw new Error(`${name}: uses a tensor of another trace (${values[0].dtype}[${values[0].shape}]); pass it as an argument`);
+    }
+  }
   return { inputs, outputs, paths, result };
 }

@@ -36,6 +36,9 @@ export const hostOp: Op<HostFunction> = {
           const given = backward(values.slice(0, n), values.slice(n, n + inputs.length), values.slice(n + inputs.length));
           return inputs.map((x, i) => given[i] ?? zeros(x.shape, x.dtype));
         },
+        backward: () => {
+          throw new Error(`host call ${f.name} has no second derivative`);
+        },
       },
       [...cts, ...inputs, ...outputs],
     );

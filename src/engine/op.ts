@@ -54,12 +54,12 @@ export function apply1<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tenso
   return apply(op, inputs, attrs)[0];
 }
 
-/** ` (in conv1d < acmNet < step)`: the calls outside the engine that led to an error. */
-function callPath(error: Error): string {
+/** ` (in conv1d < acmNet < step)`: the ops, and the calls outside the engine, that led to an error. */
+export function callPath(error: Error): string {
   const names: string[] = [];
   for (const line of (error.stack ?? '').split('\n')) {
     const match = /^\s*at (?:async )?([\w$.<>]+) \((.*)\)$/.exec(line);
-    if (!match || /\/engine\/(?!ops\/)|node_modules|node:internal/.test(match[2])) continue;
+    if (!match || /\/(?:src|dist)\/engine\/(?!ops\/)|node_modules|node:internal/.test(match[2])) continue;
     const name = match[1].replace(/^(Object|Module)\./, '');
     if (!/^(infer|rule|apply1?|Array\.map|new )/.test(name) && name !== names.at(-1)) names.push(name);
   }

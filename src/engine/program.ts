@@ -1,5 +1,5 @@
 import { type HostFunction, hostOp, runHostCall } from './host.ts';
-import { type NDArray, sizeOf, zeros } from './ndarray.ts';
+import { copyOf, type NDArray, sizeOf, zeros } from './ndarray.ts';
 import { encodeModel, GraphBuilder, type Port } from './onnx.ts';
 import { constantOp, inputOp, type Op } from './op.ts';
 import type { Runtime, Session, SessionOptions } from './runtime/runtime.ts';
@@ -84,7 +84,14 @@ export async function loadProgram(
         await step.run(values);
         for (const t of step.needs) if (lastUse.get(t) === i) values.delete(t);
       }
-      return results.map(t => (isConstant(t) ? constantValue(t) : (values.get(t) as NDArray)));
+      // Results are the caller's to change: what is also an input, a constant or another result is copied.
+      const given = new Set<NDArray>(arrays);
+      return results.map(t => {
+        const array = isConstant(t) ? constantValue(t) : (values.get(t) as NDArray);
+        if (isConstant(t) || given.has(array)) return copyOf(array);
+        given.add(array);
+        return array;
+      });
     },
     async dispose() {
       for (const step of steps) await step.dispose();

@@ -1,16 +1,18 @@
 import {
   abs,
   add,
+  cast,
   concat,
   div,
   full,
+  greater,
   log,
   mean,
   mul,
   neg,
-  norm,
   pick,
   relu,
+  sqrt,
   square,
   stopGradient,
   sub,
@@ -36,6 +38,11 @@ export interface AcmLossOptions {
    */
   readonly logEpsilon: number;
 }
+
+/** What of a network's output the loss reads. */
+export type AcmLossInput = Pick<AcmNetOutput, 'classProbabilities' | 'features' | 'attention'> & {
+  readonly cas: Pick<AcmNetOutput['cas'], 'instance'>;
+};
 
 /** The published settings; the instance weight of ActivityNet is the one its authors meant (the FTCL scripts lose it). */
 export const acmLossPresets = {
@@ -86,9 +93,16 @@ export function guideLoss(instanceCas: Tensor, instanceAttention: Tensor): Tenso
   return mean(sum(abs(sub(actionness, stopGradient(instanceAttention))), 1));
 }
 
+/** L2 norms of rows `[batch, F]` -> `[batch]`. A row of zeros has the gradient 0, as in PyTorch, where mathematics has none. */
+function rowNorms(rows: Tensor): Tensor {
+  const squared = sum(square(rows), 1);
+  const isLong = cast(greater(squared, 0), rows.dtype);
+  return mul(sqrt(add(squared, sub(1, isLong))), isLong);
+}
+
 /** L_feat = mean of (max(0, m - N_i + N_c) + max(0, m - N_c + N_b) + N_b)^2 with N the L2 norms of the branch features. */
 export function featureLoss(features: Readonly<Record<Branch, Tensor>>, margin: number): Tensor {
-  const [instance, context, background] = branches.map(branch => norm(features[branch], 1));
+  const [instance, context, background] = branches.map(branch => rowNorms(features[branch]));
   const first = relu(add(sub(context, instance), margin));
   const second = relu(add(sub(background, context), margin));
   return mean(square(add(add(first, second), background)));
@@ -104,7 +118,7 @@ export function sparseLoss(attention: Tensor): Tensor {
  * L_ACM = w L_inst + L_cont + L_back + l1 L_guide + l2 L_feat + l3 L_sparse.
  * @param labels multi-hot `[batch, C]`. Source: ACM-Net (2021), section 3.4.
  */
-export function acmLoss(output: AcmNetOutput, labels: Tensor, options: AcmLossOptions): AcmLoss {
+export function acmLoss(output: AcmLossInput, labels: Tensor, options: AcmLossOptions): AcmLoss {
   const term = (branch: Branch) =>
     classificationLoss(output.classProbabilities[branch], targets(labels, branch), options.logEpsilon);
   const classification = { instance: term('instance'), context: term('context'), background: term('background') };

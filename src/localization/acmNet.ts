@@ -1,6 +1,7 @@
 import {
   add,
   cast,
+  concat,
   gatherRows,
   linear,
   matmul,
@@ -237,15 +238,15 @@ function candidates(embedding: Tensor, attentions: readonly Tensor[], params: Sy
   const ranked = (branch: number) =>
     topK(reshape(attentions[branch], [batch, time]), Math.min(time, Math.max(lcsLength, 2 * fsdLength)))[1];
   const instance = ranked(0);
-  const rows = (ranks: Tensor) => gatherRows(embedding, sort(ranks)[0]);
-  const projected = (ranks: Tensor) => linear(rows(ranks), params['feature_trans.weight'], params['feature_trans.bias']);
   const background =
     options.fsdBackground === 'background-attention'
       ? slice(ranked(2), 1, 0, fsdLength)
       : slice(instance, 1, fsdLength, 2 * fsdLength);
-  return {
-    lcsCandidates: rows(slice(instance, 1, 0, lcsLength)),
-    fsdAction: projected(slice(instance, 1, 0, fsdLength)),
-    fsdBackground: projected(background),
-  };
+  const ranks = [slice(instance, 1, 0, lcsLength), slice(instance, 1, 0, fsdLength), background];
+  const inOrder = ranks.map(chosen => sort(chosen)[0]);
+  // One gather for all three: its gradient is as large as the embedding.
+  const sizes = ranks.map(chosen => chosen.shape[1]);
+  const [lcs, ...blocks] = split(gatherRows(embedding, concat(inOrder, 1)), sizes, 1);
+  const [fsdAction, fsdBackground] = blocks.map(rows => linear(rows, params['feature_trans.weight'], params['feature_trans.bias']));
+  return { lcsCandidates: lcs, fsdAction, fsdBackground };
 }

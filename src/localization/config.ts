@@ -22,11 +22,11 @@ const optionalPath = path.nullable().default(null);
 /** Stepped lists may end a few bits above 1. */
 const threshold = z
   .number()
-  .positive()
-  .max(1 + 1e-9);
+  .positive({ abort: true })
+  .max(1 + 1e-9, { abort: true });
 const thresholdRange = z
-  .strictObject({ start: threshold, stop: threshold, step: positive })
-  .refine(({ start, stop }) => start <= stop);
+  .strictObject({ start: threshold, stop: threshold, step: z.number().positive({ abort: true }) })
+  .refine(({ start, stop }) => start <= stop, { abort: true });
 
 /** A list, or `{start, stop, step}` with `stop` included, in the exact doubles of {@link steppedThresholds}. */
 const thresholds = z

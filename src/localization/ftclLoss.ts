@@ -15,7 +15,7 @@ import {
   zeros,
 } from '../engine/index.ts';
 import { sameShape } from '../engine/op.ts';
-import { type AcmLoss, type AcmLossOptions, acmLoss } from './acmLoss.ts';
+import { type AcmLoss, type AcmLossInput, type AcmLossOptions, acmLoss } from './acmLoss.ts';
 import type { AcmNetOutput } from './acmNet.ts';
 import { fsdOfSequences } from './sequences/fsd.ts';
 import { lcs } from './sequences/lcs.ts';
@@ -33,6 +33,9 @@ export interface SequenceLossOptions extends CosineOptions {
   /** How scores of different and of same pairs are set against each other: published `difference`, or `softplus(difference / 0.2)`. */
   readonly contrast?: 'difference' | 'softplus';
 }
+
+/** What of a network's output the sequence terms read. */
+export type SequenceLossInput = Pick<AcmNetOutput, 'lcsCandidates' | 'fsdAction' | 'fsdBackground'>;
 
 /** The published settings. */
 export const sequenceLossPreset = {
@@ -70,12 +73,43 @@ function pairDifference(scores: Tensor, same: Tensor): Tensor {
 }
 
 /** FSD of stream 0's action block with stream 1's action block where z = 1, with its background block where z = 0. */
-function pairFsd(a: AcmNetOutput, b: AcmNetOutput, same: Tensor, { gamma, zeroRows }: SequenceLossOptions): Tensor {
+function pairFsd(a: SequenceLossInput, b: SequenceLossInput, same: Tensor, { gamma, zeroRows }: SequenceLossOptions): Tensor {
   const score = (q: Tensor) => fsdOfSequences(a.fsdAction, q, gamma, { zeroRows });
   const isSame = greater(same, 0);
   // Blocks of a video shorter than two blocks differ in length; then both scores are taken with their true lengths.
   if (!sameShape(b.fsdAction.shape, b.fsdBackground.shape)) return where(isSame, score(b.fsdAction), score(b.fsdBackground));
   return score(where(reshape(isSame, [-1, 1, 1]), b.fsdAction, b.fsdBackground));
+}
+
+/** The weighted sequence terms, scalars; undefined where the weight is 0. */
+export interface SequenceTermValues {
+  readonly lcs?: Tensor;
+  readonly fsd?: Tensor;
+}
+
+/**
+ * The sequence terms of a batch of pairs: mean score of the different pairs minus that of the same pairs, for LCS and FSD.
+ * @param same 1 for a pair with a common class, else 0, `[pairs]`; see {@link sharesClass}.
+ */
+export function pairTerms(
+  [a, b]: readonly [SequenceLossInput, SequenceLossInput],
+  same: Tensor,
+  options: SequenceLossOptions,
+): SequenceTermValues {
+  const term = (weight: number, scores: () => Tensor) =>
+    weight === 0 ? undefined : mul(contrast(pairDifference(scores(), same), options), weight);
+  const similarity = () => cosineSimilarity(a.lcsCandidates, b.lcsCandidates, options);
+  return {
+    lcs: term(options.lcsWeight, () => lcs(similarity(), options.lcsThreshold)),
+    fsd: term(options.fsdWeight, () => pairFsd(a, b, same, options)),
+  };
+}
+
+/** L = L_ACM + L_LCS + L_FSD, with the terms there are. */
+function withTerms(acm: AcmLoss, { lcs: lcsLoss, fsd: fsdLoss }: SequenceTermValues): FtclLoss {
+  const none = mul(acm.total, 0);
+  const terms = [lcsLoss, fsdLoss].filter(term => term !== undefined);
+  return { total: terms.reduce((a, b) => add(a, b), acm.total), acm, lcs: lcsLoss ?? none, fsd: fsdLoss ?? none };
 }
 
 /**
@@ -85,24 +119,13 @@ function pairFsd(a: AcmNetOutput, b: AcmNetOutput, same: Tensor, { gamma, zeroRo
  * Source: FTCL (CVPR 2022), total objective; spec (c), phase 2.
  */
 export function ftclPairLoss(
-  streams: readonly [AcmNetOutput, AcmNetOutput],
+  streams: readonly [AcmLossInput & SequenceLossInput, AcmLossInput & SequenceLossInput],
   labels: readonly [Tensor, Tensor],
   acmOptions: AcmLossOptions,
   options: SequenceLossOptions,
 ): FtclLoss {
   const [first, second] = streams.map((output, i) => acmLoss(output, labels[i], acmOptions));
-  const acm = averageAcm(first, second);
-  const same = sharesClass(labels[0], labels[1]);
-  const none = mul(acm.total, 0);
-  const lcsTerm = () => {
-    const similarity = cosineSimilarity(streams[0].lcsCandidates, streams[1].lcsCandidates, options);
-    return mul(contrast(pairDifference(lcs(similarity, options.lcsThreshold), same), options), options.lcsWeight);
-  };
-  const fsdTerm = () =>
-    mul(contrast(pairDifference(pairFsd(streams[0], streams[1], same, options), same), options), options.fsdWeight);
-  const lcsLoss = options.lcsWeight === 0 ? none : lcsTerm();
-  const fsdLoss = options.fsdWeight === 0 ? none : fsdTerm();
-  return { total: add(add(acm.total, lcsLoss), fsdLoss), acm, lcs: lcsLoss, fsd: fsdLoss };
+  return withTerms(averageAcm(first, second), pairTerms(streams, sharesClass(labels[0], labels[1]), options));
 }
 
 function averageAcm(a: AcmLoss, b: AcmLoss): AcmLoss {
@@ -167,37 +190,36 @@ export function inBatchWeights(
  * @param weights of all pairs i < j, `[batch (batch - 1) / 2]`; see {@link inBatchWeights}.
  */
 export function acmInBatchLoss(
-  output: AcmNetOutput,
+  output: AcmLossInput & SequenceLossInput,
   labels: Tensor,
   weights: InBatchWeights,
   acmOptions: AcmLossOptions,
   options: SequenceLossOptions,
 ): FtclLoss {
   const acm = acmLoss(output, labels, acmOptions);
-  const none = mul(acm.total, 0);
   const { first, second } = allPairs(labels.shape[0]);
-  if (first.length === 0) return { total: acm.total, acm, lcs: none, fsd: none };
-  const difference = (negative: Tensor, positive: Tensor) =>
-    contrast(sub(sum(mul(negative, weights.negative)), sum(mul(positive, weights.positive))), options);
-
-  const fsdTerm = () => {
-    const score = (block: Tensor) => fsdOfSequences(take(output.fsdAction, first), take(block, second), options.gamma, options);
-    return mul(difference(score(output.fsdBackground), score(output.fsdAction)), options.fsdWeight);
+  if (first.length === 0) return withTerms(acm, {});
+  const term = (weight: number, scores: () => { negative: Tensor; positive: Tensor }) => {
+    if (weight === 0) return undefined;
+    const { negative, positive } = scores();
+    const difference = sub(sum(mul(negative, weights.negative)), sum(mul(positive, weights.positive)));
+    return mul(contrast(difference, options), weight);
   };
-  const lcsTerm = () => {
+
+  const fsdScores = () => {
+    const score = (block: Tensor) => fsdOfSequences(take(output.fsdAction, first), take(block, second), options.gamma, options);
+    return { negative: score(output.fsdBackground), positive: score(output.fsdAction) };
+  };
+  const lcsScores = () => {
     const rows = output.lcsCandidates;
     const similarity = rescaledSimilarity(cosineSimilarity(take(rows, first), take(rows, second), options));
     const scores = lcs(similarity, options.lcsThreshold);
-    return mul(difference(scores, scores), options.lcsWeight);
+    return { negative: scores, positive: scores };
   };
-  const lcsLoss = options.lcsWeight === 0 ? none : lcsTerm();
-  const fsdLoss = options.fsdWeight === 0 ? none : fsdTerm();
-  return { total: add(add(acm.total, lcsLoss), fsdLoss), acm, lcs: lcsLoss, fsd: fsdLoss };
+  return withTerms(acm, { lcs: term(options.lcsWeight, lcsScores), fsd: term(options.fsdWeight, fsdScores) });
 }
 
 /** L_ACM alone, in the form of the other criteria. */
-export function acmOnlyLoss(output: AcmNetOutput, labels: Tensor, acmOptions: AcmLossOptions): FtclLoss {
-  const acm = acmLoss(output, labels, acmOptions);
-  const none = mul(acm.total, 0);
-  return { total: acm.total, acm, lcs: none, fsd: none };
+export function acmOnlyLoss(output: AcmLossInput, labels: Tensor, acmOptions: AcmLossOptions): FtclLoss {
+  return withTerms(acmLoss(output, labels, acmOptions), {});
 }

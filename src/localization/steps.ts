@@ -1,8 +1,15 @@
 import { type Compiled, compile, type Device, type NDArray, type Tensor, valueAuxAndGrad } from '../engine/index.ts';
 import type { Params } from '../nn/index.ts';
-import { type AcmLossOptions } from './acmLoss.ts';
+import type { AcmLossOptions } from './acmLoss.ts';
 import { type AcmNetMasks, type AcmNetOptions, type AcmNetOutput, acmNet, type SymbolicParams } from './acmNet.ts';
-import { acmInBatchLoss, acmOnlyLoss, type FtclLoss, ftclPairLoss, type InBatchWeights, type SequenceLossOptions } from './ftclLoss.ts';
+import {
+  acmInBatchLoss,
+  acmOnlyLoss,
+  type FtclLoss,
+  ftclPairLoss,
+  type InBatchWeights,
+  type SequenceLossOptions,
+} from './ftclLoss.ts';
 
 /** Everything that decides what a step computes. */
 export interface ModelOptions {
@@ -18,10 +25,22 @@ export interface StepDevice {
 }
 
 /** Names of the loss pieces, in the order of {@link lossPieces}; the sequence terms are weighted, the others are not. */
-export const pieceNames = ['total', 'acm', 'instance', 'context', 'background', 'guide', 'feature', 'sparse', 'lcs', 'fsd'] as const;
+export const pieceNames = [
+  'total',
+  'acm',
+  'instance',
+  'context',
+  'background',
+  'guide',
+  'feature',
+  'sparse',
+  'lcs',
+  'fsd',
+] as const;
 export type LossPieces<T = number> = Record<(typeof pieceNames)[number], T>;
 
-function lossPieces({ total, acm, lcs, fsd }: FtclLoss): LossPieces<Tensor> {
+/** The pieces of a loss by name. */
+export function lossPieces({ total, acm, lcs, fsd }: FtclLoss): LossPieces<Tensor> {
   const { classification, guide, feature, sparse } = acm;
   return { total, acm: acm.total, ...classification, guide, feature, sparse, lcs, fsd };
 }
@@ -44,10 +63,12 @@ function trainingStep(
   forward: (params: SymbolicParams) => { loss: FtclLoss; outputs: readonly AcmNetOutput[] },
   params: SymbolicParams,
 ): StepOutput<Tensor, SymbolicParams> {
-  const [, [pieces, probabilities], gradients] = valueAuxAndGrad((p: SymbolicParams): [Tensor, [LossPieces<Tensor>, Tensor[]]] => {
-    const { loss, outputs } = forward(p);
-    return [loss.total, [lossPieces(loss), outputs.map(output => output.classProbabilities.instance)]];
-  })(params);
+  const [, [pieces, probabilities], gradients] = valueAuxAndGrad(
+    (p: SymbolicParams): [Tensor, [LossPieces<Tensor>, Tensor[]]] => {
+      const { loss, outputs } = forward(p);
+      return [loss.total, [lossPieces(loss), outputs.map(output => output.classProbabilities.instance)]];
+    },
+  )(params);
   return { pieces, probabilities, gradients };
 }
 
@@ -64,7 +85,10 @@ export function trainable(params: Params, usesFsd: boolean): { trained: Params; 
 type Arguments = [trained: SymbolicParams, frozen: SymbolicParams];
 
 /** One step of phase 1 without sequence terms: L_ACM over a batch of videos. */
-export function acmStep({ network, loss }: ModelOptions, where: StepDevice): Compiled<[...Arguments, features: Tensor, labels: Tensor, masks: AcmNetMasks], StepOutput<Tensor, SymbolicParams>> {
+export function acmStep(
+  { network, loss }: ModelOptions,
+  where: StepDevice,
+): Compiled<[...Arguments, features: Tensor, labels: Tensor, masks: AcmNetMasks], StepOutput<Tensor, SymbolicParams>> {
   return compile(
     (trained: SymbolicParams, frozen: SymbolicParams, features: Tensor, labels: Tensor, masks: AcmNetMasks) =>
       trainingStep(params => {
@@ -76,9 +100,22 @@ export function acmStep({ network, loss }: ModelOptions, where: StepDevice): Com
 }
 
 /** One step of phase 1 with sequence terms between the videos of the batch. */
-export function inBatchStep({ network, loss, sequence }: ModelOptions, where: StepDevice): Compiled<[...Arguments, features: Tensor, labels: Tensor, masks: AcmNetMasks, weights: InBatchWeights], StepOutput<Tensor, SymbolicParams>> {
+export function inBatchStep(
+  { network, loss, sequence }: ModelOptions,
+  where: StepDevice,
+): Compiled<
+  [...Arguments, features: Tensor, labels: Tensor, masks: AcmNetMasks, weights: InBatchWeights],
+  StepOutput<Tensor, SymbolicParams>
+> {
   return compile(
-    (trained: SymbolicParams, frozen: SymbolicParams, features: Tensor, labels: Tensor, masks: AcmNetMasks, weights: InBatchWeights) =>
+    (
+      trained: SymbolicParams,
+      frozen: SymbolicParams,
+      features: Tensor,
+      labels: Tensor,
+      masks: AcmNetMasks,
+      weights: InBatchWeights,
+    ) =>
       trainingStep(params => {
         const output = acmNet({ ...frozen, ...params }, features, network, masks);
         return { loss: acmInBatchLoss(output, labels, weights, loss, sequence), outputs: [output] };
@@ -91,7 +128,13 @@ export function inBatchStep({ network, loss, sequence }: ModelOptions, where: St
 export type Both<T> = readonly [T, T];
 
 /** One step of phase 2: a batch of pairs of videos through shared parameters. */
-export function pairStep({ network, loss, sequence }: ModelOptions, where: StepDevice): Compiled<[...Arguments, features: Both<Tensor>, labels: Both<Tensor>, masks: Both<AcmNetMasks>], StepOutput<Tensor, SymbolicParams>> {
+export function pairStep(
+  { network, loss, sequence }: ModelOptions,
+  where: StepDevice,
+): Compiled<
+  [...Arguments, features: Both<Tensor>, labels: Both<Tensor>, masks: Both<AcmNetMasks>],
+  StepOutput<Tensor, SymbolicParams>
+> {
   return compile(
     (trained: SymbolicParams, frozen: SymbolicParams, features: Both<Tensor>, labels: Both<Tensor>, masks: Both<AcmNetMasks>) =>
       trainingStep(params => {
@@ -111,15 +154,24 @@ export interface Inference<T> {
 }
 
 /** The evaluation pass, without labels. */
-export function inferenceStep({ network }: Pick<ModelOptions, 'network'>, where: StepDevice): Compiled<[params: SymbolicParams, features: Tensor], Inference<Tensor>> {
-  return compile((params: SymbolicParams, features: Tensor) => inference(acmNet(params, features, network)), { ...where, name: 'ACM-Net inference' });
+export function inferenceStep(
+  { network }: Pick<ModelOptions, 'network'>,
+  where: StepDevice,
+): Compiled<[params: SymbolicParams, features: Tensor], Inference<Tensor>> {
+  return compile((params: SymbolicParams, features: Tensor) => inference(acmNet(params, features, network)), {
+    ...where,
+    name: 'ACM-Net inference',
+  });
 }
 
 /** The evaluation pass with the pieces of L_ACM, one video at a time so that they are those of the video. */
 export function evaluationStep(
   { network, loss }: Pick<ModelOptions, 'network' | 'loss'>,
   where: StepDevice,
-): Compiled<[params: SymbolicParams, features: Tensor, labels: Tensor], Inference<Tensor> & { readonly pieces: LossPieces<Tensor> }> {
+): Compiled<
+  [params: SymbolicParams, features: Tensor, labels: Tensor],
+  Inference<Tensor> & { readonly pieces: LossPieces<Tensor> }
+> {
   return compile(
     (params: SymbolicParams, features: Tensor, labels: Tensor) => {
       const output = acmNet(params, features, network);

@@ -4,6 +4,7 @@ import { apply, apply1, axisOf, constant, int64s, type Op, rule, scalar } from '
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { equal } from './elementwise.ts';
+import { matmul } from './linear.ts';
 import { cast, reshape } from './shape.ts';
 
 const isIndex = (dtype: DType): boolean => dtype === 'int32' || dtype === 'int64';
@@ -108,33 +109,15 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   return apply1(gatherRowsOp, [x, indices], null);
 }
 
-const scatterRowsOp: Op<{ rows: number }> = {
-  name: 'scatterRowsAdd',
-  infer: ({ rows }, x, indices) => {
-    rule(
-      x.shape.length >= 2 && indices.shape.length === 2 && x.shape[0] === indices.shape[0] && x.shape[1] === indices.shape[1],
-      'x must be [batch, k, …] and indices [batch, k]',
-    );
-    return [{ dtype: x.dtype, shape: [x.shape[0], rows, ...x.shape.slice(2)] }];
-  },
-  lower: (g, [x, indices], { attrs, inputs: [{ dtype, shape }] }) => {
-    const [batch, k, ...rest] = shape;
-    const offsets = g.constant({
-      dtype: 'int64',
-      shape: [batch, 1],
-      data: BigInt64Array.from({ length: batch }, (_, b) => BigInt(b * attrs.rows)),
-    });
-    const places = g.reshape(g.node('Add', [g.cast(indices, 'int64'), offsets]), [batch * k, 1]);
-    const target = g.node('Expand', [g.scalar(0, dtype), g.ints([batch * attrs.rows, ...rest])]);
-    const flat = g.node('ScatterND', [target, places, g.reshape(x, [batch * k, ...rest])], { reduction: { text: 'add' } });
-    return [g.reshape(flat, [batch, attrs.rows, ...rest])];
-  },
-  vjp: ([ct], { inputs: [, indices] }) => [ct && gatherRows(ct, indices), undefined],
-};
-
-/** The transpose of {@link gatherRows}: rows `[batch, k, …]` added at their places in zeros `[batch, rows, …]`. */
+/**
+ * The transpose of {@link gatherRows}: rows `[batch, k, …]` added at their places in zeros `[batch, rows, …]`. As a product with
+ * the 0/1 matrix of the places: ONNX Runtime's scatter works on one thread, after two more passes over the whole result.
+ */
 function scatterRowsAdd(x: Tensor, indices: Tensor, rows: number): Tensor {
-  return apply1(scatterRowsOp, [x, indices], { rows });
+  const [batch, k, ...rest] = x.shape;
+  const places = oneHot(indices, rows, x.dtype);
+  const flat = matmul(places, reshape(x, [batch, k, sizeOf(rest)]), { transposeA: true });
+  return reshape(flat, [batch, rows, ...rest]);
 }
 
 // ------------------------------------------------------------------------------------ sort, top-k, cumsum

@@ -161,11 +161,13 @@ const batchNormOp: Op<{ epsilon: number }> = {
     }
     return [x, channels, channels];
   },
-  // With momentum 0 the "running" outputs are the batch's own mean and variance, whatever the running inputs hold.
+  // BatchNormalization's training mode is no faster than reductions and the inference mode, and ONNX Runtime 1.30 may write its
+  // running statistics over the inputs they start from.
   lower: (g, [x, weight, bias], { attrs, inputs: [{ shape, dtype }] }) => {
+    const flat = (v: string) => g.reshape(v, [shape[1]]);
+    const axes = [...shape.keys()].filter(axis => axis !== 1);
     if (dtype === 'float64') {
       const column = [shape[1], ...shape.slice(2).map(() => 1)];
-      const axes = [...shape.keys()].filter(axis => axis !== 1);
       const { y, average, variance } = lowerNormFloat64(
         g,
         x,
@@ -174,13 +176,17 @@ const batchNormOp: Op<{ epsilon: number }> = {
         axes,
         attrs.epsilon,
       );
-      return [y, g.reshape(average, [shape[1]]), g.reshape(variance, [shape[1]])];
+      return [y, flat(average), flat(variance)];
     }
-    return g.nodeWith(3, 'BatchNormalization', [x, weight, bias, bias, bias], {
-      training_mode: { int: 1 },
-      momentum: { float: 0 },
-      epsilon: { float: attrs.epsilon },
-    });
+    const average = g.node('ReduceMean', [x, g.ints(axes)]);
+    const squares = g.node('ReduceSumSquare', [g.node('Sub', [x, average]), g.ints(axes)], { keepdims: { int: 0 } });
+    const variance = g.node('Mul', [squares, g.scalar(shape[1] / sizeOf(shape), dtype)]);
+    const mean = flat(average);
+    return [
+      g.node('BatchNormalization', [x, weight, bias, mean, variance], { epsilon: { float: attrs.epsilon } }),
+      mean,
+      variance,
+    ];
   },
   // With c = x - mean, r = 1 / sqrt(var + epsilon), n elements a channel:
   //   dweight = r sum(ct c),  dbias = sum ct,  dx = weight r (ct - dbias / n - c r^2 sum(ct c) / n) + dmean / n + 2 c dvar / n

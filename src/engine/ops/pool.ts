@@ -1,10 +1,11 @@
 import { type NDArray, ndarray, sizeOf, zeros } from '../ndarray.ts';
 import { apply1, constant, type Op, rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { broadcastTo } from './broadcast.ts';
 import { lowerConvFloat64 } from './convFloat64.ts';
 import { equal, logicalAnd, logicalNot, logicalOr, mul } from './elementwise.ts';
 import { mean } from './reduce.ts';
-import { cast } from './shape.ts';
+import { cast, reshape } from './shape.ts';
 import {
   combinations,
   insertZeros,
@@ -86,6 +87,8 @@ const averagePoolOp: Op<Window> = {
   // pooling, that is the pooling of stride 1.
   vjp: ([ct], { attrs: { kernel, stride, before }, inputs: [x] }) => {
     if (!ct) return [undefined];
+    const tiles = kernel.every((k, i) => k === stride[i] && before[i] === 0 && x.shape[i + 2] === k * ct.shape[i + 2]);
+    if (tiles) return [tiled(ct, kernel)];
     let spread = ct;
     for (const [i, k] of kernel.entries()) {
       const wide = insertZeros(spread, i + 2, stride[i]);
@@ -96,6 +99,18 @@ const averagePoolOp: Op<Window> = {
     return [apply1(averagePoolOp, [spread], { kernel, stride: one, dilation: one, before: none, after: none })];
   },
 };
+
+/** The transpose of averaging windows that tile x: each element spread evenly over its window. */
+function tiled(ct: Tensor, kernel: readonly number[]): Tensor {
+  const lead = ct.shape.slice(0, 2);
+  const [narrow, wide] = [[...lead], [...lead]];
+  for (const [i, k] of kernel.entries()) {
+    narrow.push(ct.shape[i + 2], 1);
+    wide.push(ct.shape[i + 2], k);
+  }
+  const copies = broadcastTo(reshape(mul(ct, 1 / sizeOf(kernel)), narrow), wide);
+  return reshape(copies, [...lead, ...kernel.map((k, i) => k * ct.shape[i + 2])]);
+}
 
 function windowOf(name: string, rank: number, x: Tensor, kernel: PerAxis, { stride = kernel, padding = 0 }: PoolOptions): Window {
   rule(x.rank === rank + 2, `${name}: x needs ${rank + 2} axes [batch, channels, …], got ${x.rank}`);

@@ -1,9 +1,12 @@
 /** ONNX Runtime in Node (the npm package `onnxruntime-node`). */
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type DType, type NDArray, ndarray, type TypedArrays } from '../ndarray.ts';
+import { encodeModel, GraphBuilder } from '../onnx.ts';
 import type { Device, Runtime, Session, SessionOptions } from './runtime.ts';
 
-/** The devices that this installation can run on. */
+const cudaHint = '; CUDA libraries come with a separate install step of onnxruntime-node, see docs/devices.md';
+
+/** The devices that this installation was built for; whether one is there shows when a session is created on it. */
 export function availableDevices(): Device[] {
   const names = new Set(listSupportedBackends().map(backend => backend.name));
   return (['cpu', 'cuda', 'webgpu'] as const).filter(device => names.has(device));
@@ -13,11 +16,27 @@ export function availableDevices(): Device[] {
 export function nodeRuntime(device: Device = 'cpu'): Runtime {
   const available = availableDevices();
   if (!available.includes(device)) {
-    const hint =
-      device === 'cuda' ? '; CUDA libraries come with a separate install step of onnxruntime-node, see docs/devices.md' : '';
-    throw new Error(`device ${device} is not available here (available: ${available.join(', ')})${hint}`);
+    const hint = device === 'cuda' ? cudaHint : '';
+    throw new Error(`device ${device} is not available here${hint} (available: ${available.join(', ')})`);
   }
   return { device, createSession: (model, outputs, options) => createSession(device, model, outputs, options) };
+}
+
+/** A failure to create a session, said plainly where the device itself is missing: there the smallest model fails, too. */
+async function explained(error: unknown, device: Device): Promise<unknown> {
+  if (device === 'cpu') return error;
+  const g = new GraphBuilder();
+  const y = g.node('Identity', ['x']);
+  const [input, output] = ['x', y].map(name => ({ name, dtype: 'float32' as const, shape: [1] }));
+  try {
+    const options = { executionProviders: [device], logSeverityLevel: 4 as const };
+    const probe = await InferenceSession.create(encodeModel(g, [input], [output]), options);
+    await probe.release();
+    return error;
+  } catch (missing) {
+    const reason = String((missing as Error).message).split('\n')[0];
+    return new Error(`device ${device} is not available here${device === 'cuda' ? cudaHint : ''} (${reason})`);
+  }
 }
 
 async function createSession(
@@ -29,10 +48,14 @@ async function createSession(
   const session = await InferenceSession.create(model, {
     executionProviders: [device],
     graphOptimizationLevel: 'all',
+    // A pattern is one block planned for a whole run, beside the arena's own: a training step then takes 1.7 times the memory.
+    enableMemPattern: false,
     logSeverityLevel: 3,
     ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
     // Threads that spin while they wait take the cores from those that work: 3x on graphs of small ops.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
+  }).catch(async error => {
+    throw await explained(error, device);
   });
   return {
     async run(feeds) {

@@ -1,0 +1,60 @@
+import { Command } from 'commander';
+import { allocatorSettings } from './allocator.ts';
+
+/** `inkling doctor`: what this machine offers. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('show versions, devices, cores, memory and allocator settings')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ inkling doctor')
+    .action(runDoctor);
+}
+
+async function runDoctor({ json }: { readonly json?: boolean }): Promise<void> {
+  const { printJson, printLines } = await import('./output.ts');
+  const facts = await gather();
+  if (json) {
+    printJson({ ...facts });
+    return;
+  }
+  const { cpu, memory, allocator } = facts;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  const rows = [
+    ['inkling', facts.inkling],
+    ['Node', `${facts.node} on ${facts.platform}`],
+    ['processor', `${cpu.model}, ${cpu.cores} cores`],
+    ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
+    ['ONNX Runtime', facts.onnxruntime],
+    ['devices', facts.devices.join(', ')],
+    ['allocator', allocator.note],
+  ];
+  printLines(rows.map(([name, value]) => `${name.padEnd(14)}${value}`));
+}
+
+async function gather() {
+  const os = await import('node:os');
+  const { readFile } = await import('node:fs/promises');
+  const { env: runtime } = await import('onnxruntime-common');
+  const { availableDevices } = await import('../engine/runtime/node.ts');
+  const description = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return {
+    inkling: description.version,
+    node: process.versions.node,
+    platform: `${process.platform}-${process.arch}`,
+    cpu: { model: os.cpus()[0]?.model.trim() ?? 'unknown', cores: os.availableParallelism() },
+    memory: { total: os.totalmem(), free: os.freemem() },
+    onnxruntime: runtime.versions.node ?? runtime.versions.common,
+    devices: availableDevices(),
+    allocator: allocatorState(),
+  };
+}
+
+function allocatorState(): { settings: Record<string, string>; note: string } {
+  const names = Object.keys(allocatorSettings);
+  const settings = Object.fromEntries(names.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])));
+  if (Object.keys(settings).length > 0) {
+    return { settings, note: `as the environment has it: ${Object.entries(settings).map(entry => entry.join('=')).join(' ')}` };
+  }
+  const note = process.platform === 'linux' ? 'train, test and predict set it themselves' : 'nothing to set on this platform';
+  return { settings, note };
+}

@@ -1,0 +1,54 @@
+/** The command line: which verbs there are, and what happens to errors. */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { checkDataCommand } from './checkData.ts';
+import { doctorCommand } from './doctor.ts';
+import { errorLine } from './errors.ts';
+import { evalCommand } from './eval.ts';
+import { predictCommand } from './predict.ts';
+import { testCommand } from './test.ts';
+import { trainCommand } from './train.ts';
+
+/**
+ * Runs a command line; the process's exit code says how it went: 1 after an error, which is one line on standard error.
+ * `INKLING_DEBUG=1` shows where it came from.
+ */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(args, { from: 'user' });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      // Its message is out already; help and version are no errors.
+      process.exitCode = thrown.exitCode;
+      return;
+    }
+    const stack = process.env.INKLING_DEBUG === '1' && thrown instanceof Error ? `${thrown.stack}\n` : '';
+    process.stderr.write(`${errorLine(thrown)}\n${stack}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Verbs load what they need when they run, so that help answers at once. */
+function program(): Command {
+  const inkling = new Command('inkling')
+    .description('Action understanding from few labels. Now: temporal action localisation from video-level labels.')
+    .version(version(), '-V, --version')
+    .showHelpAfterError(false)
+    .addHelpText('after', '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first');
+  const verbs = [trainCommand(), testCommand(), predictCommand(), evalCommand(), checkDataCommand(), doctorCommand()];
+  for (const verb of verbs) inkling.addCommand(verb);
+  oneLineErrors(inkling);
+  return inkling;
+}
+
+/** Usage errors in one line too, and thrown instead of ending the process. */
+function oneLineErrors(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) });
+  for (const each of command.commands) oneLineErrors(each);
+}
+
+function version(): string {
+  const description: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return (description as { version: string }).version;
+}

@@ -1,0 +1,50 @@
+import { Command } from 'commander';
+import { withAllocator } from './allocator.ts';
+
+interface PredictOptions {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** `inkling predict`: detections in feature files. */
+export function predictCommand(): Command {
+  return new Command('predict')
+    .description('find actions in feature files')
+    .argument('<model>', 'a run folder, or an exported model file')
+    .argument('<inputs...>', 'feature files (.npy, .npz), or folders of them')
+    .option('--out <file>', 'write the detections to a file, as ActivityNet-style JSON')
+    .option('--json', 'print one JSON object: the detections, or with --out how many there are')
+    .addHelpText('after', '\nExample:\n  $ inkling predict runs/phase2 features/video1.npy --out detections.json')
+    .action((model: string, inputs: string[], options: PredictOptions) => withAllocator(() => runPredict(model, inputs, options)));
+}
+
+async function runPredict(modelPath: string, inputs: readonly string[], { out, json }: PredictOptions): Promise<void> {
+  const { featureInputs } = await import('./featureInputs.ts');
+  const files = await featureInputs(inputs);
+  const { consoleReporter } = await import('../train/reporter.ts');
+  const { loadModel } = await import('../train/model.ts');
+  const { predictFiles } = await import('../train/predict.ts');
+  const { detectionsJson } = await import('../localization/detections.ts');
+  const { printJson, printLines } = await import('./output.ts');
+  const found = await predictFiles(await loadModel(modelPath), files, consoleReporter());
+  const result = detectionsJson(found);
+  const count = [...found.values()].reduce((sum, detections) => sum + detections.length, 0);
+  if (out !== undefined) {
+    const { writeFileAtomic } = await import('../data/files.ts');
+    await writeFileAtomic(out, `${JSON.stringify(result)}\n`);
+    if (json) printJson({ file: out, videos: found.size, detections: count });
+    else printLines([`${out}: ${count} detections in ${found.size} videos`]);
+    return;
+  }
+  if (json) {
+    printJson({ ...result });
+    return;
+  }
+  printLines(
+    [...found].flatMap(([video, detections]) =>
+      detections
+        .toSorted((a, b) => b.score - a.score)
+        .map(({ label, score, segment }) => `${video}\t${segment.map(time => time.toFixed(2)).join('\t')}\t${label}\t${score.toFixed(4)}`),
+    ),
+  );
+}

@@ -1,0 +1,38 @@
+import { Command, Option } from 'commander';
+import { withAllocator } from './allocator.ts';
+
+interface TestOptions {
+  readonly checkpoint: 'last' | 'best';
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
+/** `inkling test`: tests a trained run on the test videos of its data set. */
+export function testCommand(): Command {
+  return new Command('test')
+    .description('test a run on the test videos of its data set')
+    .argument('<run>', 'a run folder')
+    .addOption(new Option('--checkpoint <name>', 'which weights').choices(['last', 'best']).default('last'))
+    .option('--data <dir>', 'the data folder, in place of the one trained on')
+    .option('--json', 'print the outcome as one JSON object, in fractions')
+    .addHelpText('after', '\nExample:\n  $ inkling test runs/phase2 --checkpoint last')
+    .action((run: string, options: TestOptions) => withAllocator(() => runTest(run, options)));
+}
+
+async function runTest(run: string, { checkpoint, data, json }: TestOptions): Promise<void> {
+  const { consoleReporter } = await import('../train/reporter.ts');
+  const { testRun } = await import('../train/testRun.ts');
+  const { mapJson, mapTable } = await import('./mapTable.ts');
+  const { alignColumns, percent, printJson, printLines } = await import('./output.ts');
+  const { mAP, average, metrics, detectionsFile } = await testRun(run, { checkpoint, dataDir: data, reporter: consoleReporter() });
+  const result = mAP && average ? { mAP, average } : undefined;
+  if (json) {
+    printJson({ run, checkpoint, ...(result ? mapJson(result) : {}), metrics, detections: detectionsFile });
+    return;
+  }
+  const others = Object.entries(metrics)
+    .filter(([name]) => /classification|accuracy/i.test(name))
+    .map(([name, value]) => [name, `${percent(value)} %`]);
+  const table = result ? mapTable(result) : ['the test videos have no segments, so there is no detection mAP'];
+  printLines([...table, ...(others.length > 0 ? alignColumns(others) : []), `detections: ${detectionsFile}`]);
+}

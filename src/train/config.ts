@@ -1,0 +1,127 @@
+/** Experiment configurations: YAML files that extend each other, overrides, and the schema of the task (Node only). */
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { z } from 'zod';
+import { type LocalizationConfig, localizationConfig } from '../localization/config.ts';
+import { findConfig, parseOverride, readConfigLayers, showValue } from './configFile.ts';
+import { type ConfigLayer, deepMerge, valueAt } from './configTree.ts';
+import { nearestKey } from './nearest.ts';
+import { keyPaths, unknownKey } from './schemaPaths.ts';
+
+/** A resolved configuration of any task. */
+export type Config = LocalizationConfig;
+
+/** Schemas by the value of `task`. */
+const schemas: Readonly<Record<string, z.ZodType<Config>>> = { localization: localizationConfig };
+
+/** The file of the resolved configuration in a run folder. */
+export const runConfigFile = 'config.yaml';
+
+/** A configuration and what it was made from. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Files and overrides, the most general first. */
+  readonly sources: readonly string[];
+}
+
+/**
+ * Loads a configuration: a file with everything it extends, then overrides in their order.
+ * @param name a path, or the name of one of the package's own, such as `localization/thumos14/ftcl`
+ * @param options `sets`: overrides such as `train.epochs=5`
+ * @throws Error in one line: no such file, not YAML, an unknown key (naming the nearest one), a value that does not fit
+ */
+export async function loadConfig(name: string, { sets = [] }: { readonly sets?: readonly string[] } = {}): Promise<LoadedConfig> {
+  const layers = [...(await readConfigLayers(await findConfig(name))), ...sets.map(parseOverride)];
+  return { config: checkLayers(layers), sources: layers.map(layer => layer.where) };
+}
+
+/**
+ * Checks a configuration that stands for itself, such as the resolved one of a run.
+ * @param where its name, for messages
+ * @throws Error as {@link loadConfig}
+ */
+export function parseConfig(values: unknown, where: string): Config {
+  return checkLayers([{ where, values: values as Record<string, unknown> }]);
+}
+
+/** A configuration as YAML; {@link parseConfig} gives the same back from it. */
+export function dumpConfig(config: Config): string {
+  return stringify(config, { lineWidth: 130 });
+}
+
+/**
+ * The resolved configuration of a run folder.
+ * @throws Error naming the folder if it is no run
+ */
+export async function loadRunConfig(run: string): Promise<Config> {
+  const path = join(run, runConfigFile);
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new Error(`${run}: expected a run folder with ${runConfigFile}, found none`);
+  return (await loadConfig(path)).config;
+}
+
+function checkLayers(layers: readonly ConfigLayer[]): Config {
+  const merged = layers.reduce<unknown>((base, { values }) => deepMerge(base, values), {});
+  const last = layers[layers.length - 1].where;
+  const task = valueAt(merged, ['task']);
+  const schema = typeof task === 'string' && Object.hasOwn(schemas, task) ? schemas[task] : undefined;
+  if (!schema) {
+    const hint = task === undefined ? ' (configurations usually begin with "extends: localization/base")' : '';
+    const where = sourceOf(layers, ['task']) ?? last;
+    throw new Error(`${where}: task: expected one of ${Object.keys(schemas).join(', ')}, found ${showValue(task)}${hint}`);
+  }
+  for (const { where, values } of layers) {
+    const unknown = unknownKey(schema, values);
+    if (unknown !== undefined) {
+      throw new Error(`${where}: unknown key "${unknown}"; the nearest is "${nearestKey(unknown, keyPaths(schema))}"`);
+    }
+  }
+  const result = schema.safeParse(merged);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = sourceOf(layers, issue.path) ?? last;
+  const key = issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : '';
+  throw new Error(`${where}: ${key}expected ${expectation(issue)}, found ${showValue(valueAt(merged, issue.path))}`);
+}
+
+/** The last layer that says something about a path. */
+function sourceOf(layers: readonly ConfigLayer[], path: readonly PropertyKey[]): string | undefined {
+  return layers.findLast(({ values }) => valueAt(values, path) !== undefined)?.where;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  int: 'an integer',
+  number: 'a number',
+  string: 'a text',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  tuple: 'a list',
+};
+
+/** What a schema wanted, in words. */
+function expectation(issue: z.core.$ZodIssue): string {
+  // A schema may bring its own words; these are the library's.
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return typeNames[issue.expected] ?? issue.expected;
+    case 'invalid_value':
+      return `${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum);
+    case 'too_big':
+      return bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum);
+    default:
+      return issue.message;
+  }
+}
+
+function bound(origin: string, relation: string, limit: number | bigint): string {
+  if (origin === 'string') return 'a text that is not empty';
+  if (origin === 'array') return `${relation} ${limit} elements`;
+  return `${origin === 'int' ? 'an integer of ' : ''}${relation} ${limit}`;
+}
