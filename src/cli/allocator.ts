@@ -19,7 +19,9 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** True where the settings can be made and are not: on Linux, unless the user has chosen their own. */
 function needsSettings(): boolean {
   const { env, platform } = process;
-  return platform === 'linux' && env[guard] === undefined && Object.keys(allocatorSettings).every(name => env[name] === undefined);
+  return (
+    platform === 'linux' && env[guard] === undefined && Object.keys(allocatorSettings).every(name => env[name] === undefined)
+  );
 }
 
 /**

@@ -5,7 +5,8 @@ import { InvalidArgumentError } from 'commander';
 /** A whole number of at least 0. @throws InvalidArgumentError naming what was expected */
 export function parseSeed(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number of at least 0.');
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('expected a whole number of at least 0.');
   return value;
 }
 

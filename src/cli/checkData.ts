@@ -15,7 +15,10 @@ export function checkDataCommand(): Command {
     .option('--data <dir>', 'the data folder, in place of data.dir of the configuration')
     .option('--set <key=value>', 'override a value of the configuration; may be given several times', collect)
     .option('--json', 'print the findings as one JSON object')
-    .addHelpText('after', '\nExample:\n  $ inkling check-data data/thumos14\n  $ inkling check-data localization/thumos14/ftcl --data features')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ inkling check-data data/thumos14\n  $ inkling check-data localization/thumos14/ftcl --data features',
+    )
     .action(runCheckData);
 }
 
@@ -26,10 +29,11 @@ async function runCheckData(source: string, options: CheckDataOptions): Promise<
   const ok = findings.every(finding => finding.level !== 'error');
   if (!ok) process.exitCode = 1;
   if (options.json) printJson({ ok, findings });
-  else printLines([...findings.map(({ level, message }) => `${level}: ${message}`), ok ? 'no errors' : 'the data set has errors']);
+  else
+    printLines([...findings.map(({ level, message }) => `${level}: ${message}`), ok ? 'no errors' : 'the data set has errors']);
 }
 
-type CheckArguments = Parameters<(typeof import('../data/checkData.ts'))['checkData']>;
+type CheckArguments = Parameters<typeof import('../data/checkData.ts')['checkData']>;
 
 async function checkArguments(source: string, { data, set = [] }: CheckDataOptions): Promise<CheckArguments> {
   const { stat } = await import('node:fs/promises');

@@ -53,7 +53,12 @@ function allocatorState(): { settings: Record<string, string>; note: string } {
   const names = Object.keys(allocatorSettings);
   const settings = Object.fromEntries(names.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])));
   if (Object.keys(settings).length > 0) {
-    return { settings, note: `as the environment has it: ${Object.entries(settings).map(entry => entry.join('=')).join(' ')}` };
+    return {
+      settings,
+      note: `as the environment has it: ${Object.entries(settings)
+        .map(entry => entry.join('='))
+        .join(' ')}`,
+    };
   }
   const note = process.platform === 'linux' ? 'train, test and predict set it themselves' : 'nothing to set on this platform';
   return { settings, note };

@@ -35,7 +35,10 @@ function program(): Command {
     .description('Action understanding from few labels. Now: temporal action localisation from video-level labels.')
     .version(version(), '-V, --version')
     .showHelpAfterError(false)
-    .addHelpText('after', '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first');
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first',
+    );
   const verbs = [trainCommand(), testCommand(), predictCommand(), evalCommand(), checkDataCommand(), doctorCommand()];
   for (const verb of verbs) inkling.addCommand(verb);
   oneLineErrors(inkling);

@@ -15,7 +15,9 @@ export function predictCommand(): Command {
     .option('--out <file>', 'write the detections to a file, as ActivityNet-style JSON')
     .option('--json', 'print one JSON object: the detections, or with --out how many there are')
     .addHelpText('after', '\nExample:\n  $ inkling predict runs/phase2 features/video1.npy --out detections.json')
-    .action((model: string, inputs: string[], options: PredictOptions) => withAllocator(() => runPredict(model, inputs, options)));
+    .action((model: string, inputs: string[], options: PredictOptions) =>
+      withAllocator(() => runPredict(model, inputs, options)),
+    );
 }
 
 async function runPredict(modelPath: string, inputs: readonly string[], { out, json }: PredictOptions): Promise<void> {
@@ -44,7 +46,10 @@ async function runPredict(modelPath: string, inputs: readonly string[], { out, j
     [...found].flatMap(([video, detections]) =>
       detections
         .toSorted((a, b) => b.score - a.score)
-        .map(({ label, score, segment }) => `${video}\t${segment.map(time => time.toFixed(2)).join('\t')}\t${label}\t${score.toFixed(4)}`),
+        .map(
+          ({ label, score, segment }) =>
+            `${video}\t${segment.map(time => time.toFixed(2)).join('\t')}\t${label}\t${score.toFixed(4)}`,
+        ),
     ),
   );
 }

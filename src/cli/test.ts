@@ -24,7 +24,11 @@ async function runTest(run: string, { checkpoint, data, json }: TestOptions): Pr
   const { testRun } = await import('../train/testRun.ts');
   const { mapJson, mapTable } = await import('./mapTable.ts');
   const { alignColumns, percent, printJson, printLines } = await import('./output.ts');
-  const { mAP, average, metrics, detectionsFile } = await testRun(run, { checkpoint, dataDir: data, reporter: consoleReporter() });
+  const { mAP, average, metrics, detectionsFile } = await testRun(run, {
+    checkpoint,
+    dataDir: data,
+    reporter: consoleReporter(),
+  });
   const result = mAP && average ? { mAP, average } : undefined;
   if (json) {
     printJson({ run, checkpoint, ...(result ? mapJson(result) : {}), metrics, detections: detectionsFile });

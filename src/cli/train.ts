@@ -9,7 +9,10 @@ export function trainCommand(): Command {
     .description('train a model; the run folder holds everything that comes of it')
     .argument('[config]', 'a YAML file, or the name of a configuration of this package')
     .option('--data <dir>', 'the data folder, in place of data.dir of the configuration')
-    .option('--out <run>', 'the run folder, new or empty (default: runs/<dataset>-<method>-<seed>, with a number if that is taken)')
+    .option(
+      '--out <run>',
+      'the run folder, new or empty (default: runs/<dataset>-<method>-<seed>, with a number if that is taken)',
+    )
     .option('--seed <n>', 'the seed of everything random', parseSeed)
     .option('--from <model>', 'start from the weights of a run or model')
     .option('--resume <run>', 'go on with a run that was stopped')

@@ -13,5 +13,4 @@ export * from './loader.ts';
 export * from './pairs.ts';
 export * from './sampling.ts';
 export * from './splits.ts';
-export * from './thumos14.ts';
 export * from './videos.ts';

@@ -52,7 +52,10 @@ export async function ensureSyntheticFeatures(dir: string, options: SyntheticOpt
   }
   const found = await readJson(path);
   if (!isDeepStrictEqual(found, { ...options })) {
-    throw new DataError(path, `expected ${JSON.stringify(options)}, found ${JSON.stringify(found)}; remove the folder to write it anew`);
+    throw new DataError(
+      path,
+      `expected ${JSON.stringify(options)}, found ${JSON.stringify(found)}; remove the folder to write it anew`,
+    );
   }
   return false;
 }

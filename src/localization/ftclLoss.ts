@@ -202,7 +202,8 @@ export function acmInBatchLoss(
   const term = (weight: number, scores: () => { negative: Tensor; positive: Tensor }) => {
     if (weight === 0) return undefined;
     const { negative, positive } = scores();
-    const difference = sub(sum(mul(negative, weights.negative)), sum(mul(positive, weights.positive)));
+    const weighted = (scored: Tensor, w: Tensor) => sum(mul(scored, cast(w, scored.dtype)));
+    const difference = sub(weighted(negative, weights.negative), weighted(positive, weights.positive));
     return mul(contrast(difference, options), weight);
   };
 

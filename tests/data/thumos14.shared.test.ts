@@ -5,7 +5,7 @@ import { readText } from '../../src/data/files.ts';
 import { classesOf, multiHotLabel } from '../../src/data/labels.ts';
 import { videoPairs } from '../../src/data/pairs.ts';
 import { guessSubsets, parseSplit } from '../../src/data/splits.ts';
-import { thumos14Classes } from '../../src/data/thumos14.ts';
+import { THUMOS14_CLASSES } from '../../src/localization/classes.ts';
 import { readAnnotations } from '../../src/data/videos.ts';
 
 const folder = resolve(process.env.INKLING_SHARED ?? '../shared', 'data', 'thumos14');
@@ -15,7 +15,7 @@ test('THUMOS14: videos, classes, segments past the duration, pairs', async () =>
   const { videos, pastDuration } = annotations;
   expect(videos.size).toBe(412);
   expect([...videos.values()].reduce((sum, { instances }) => sum + instances.length, 0)).toBe(3007 + 3358);
-  expect(classesOf(videos.values()).sort()).toEqual(thumos14Classes);
+  expect(classesOf(videos.values()).sort()).toEqual(THUMOS14_CLASSES);
   expect(guessSubsets(annotations)).toEqual({ train: 'validation', test: 'test' });
 
   expect(pastDuration.filter(({ subset }) => subset === 'validation')).toHaveLength(30);
@@ -29,7 +29,7 @@ test('THUMOS14: videos, classes, segments past the duration, pairs', async () =>
   const labels = train.map(name => {
     const video = videos.get(name);
     if (!video) throw new Error(`${name} is not annotated`);
-    return multiHotLabel(video, thumos14Classes, 'gt.json');
+    return multiHotLabel(video, THUMOS14_CLASSES, 'gt.json');
   });
   const pairs = videoPairs(labels);
   expect([pairs.positive.length, pairs.negativeCandidates.length, pairs.excluded]).toEqual([861, 18772, 267]);

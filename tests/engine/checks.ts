@@ -78,7 +78,7 @@ export async function check({ inputs, fn, expected, differentiable = true }: Cas
 }
 
 /** Checks cases made from random parameters; each run gets a seed of its own for its numbers. */
-export async function holds<P>(parameters: fc.Arbitrary<P>, make: (p: P, seed: number) => Case, runs = 8): Promise<void> {
+export async function holds<P>(parameters: fc.Arbitrary<P>, make: (p: P, seed: number) => Case, runs = 16): Promise<void> {
   const property = fc.asyncProperty(parameters, fc.nat(1e6), (p, seed) => check(make(p, seed), seed));
   await fc.assert(property, { numRuns: runs, seed: 20221 });
 }

@@ -25,8 +25,24 @@ describe('matmul', () => {
         });
         return { inputs: [a, b], fn: (s, t) => e.matmul(s, t, flags), expected };
       },
-      24,
+      60,
     );
+  });
+
+  it('of inner extent 0 is 0', async () => {
+    for (const lead of [[], [2]]) {
+      for (const transposeA of [false, true]) {
+        for (const transposeB of [false, true]) {
+          const a = between(1, [...lead, ...(transposeA ? [0, 3] : [3, 0])]);
+          const b = between(2, [...lead, ...(transposeB ? [4, 0] : [0, 4])]);
+          await check({
+            inputs: [a, b],
+            fn: (s, t) => e.matmul(s, t, { transposeA, transposeB }),
+            expected: build([...lead, 3, 4], () => 0),
+          });
+        }
+      }
+    }
   });
 
   it('linear is x W^T + b, for vectors and for any leading axes', async () => {

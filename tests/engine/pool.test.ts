@@ -61,7 +61,7 @@ describe.each([1, 2] as const)('%i-D pooling', rank => {
           expected: pooled(x, axes, v => Math.max(...real(v))),
         };
       },
-      16,
+      40,
     );
   });
 
@@ -75,7 +75,7 @@ describe.each([1, 2] as const)('%i-D pooling', rank => {
         const expected = pooled(x, axes, v => (countIncludePad ? average(v) : real(v).length > 0 ? averageWithoutPad(v) : 0));
         return { inputs: [x], fn: t => averagePool(t, kernel, { ...optionsOf(axes), countIncludePad }), expected };
       },
-      16,
+      40,
     );
   });
 
@@ -103,6 +103,22 @@ describe('pooling', () => {
     // Windows [1 1 / 0 1], [1 0 / 1 1], [0 1 / 5 0], [1 1 / 0 0]: firsts at 0, 1, 6, 4.
     expect([...g.data]).toEqual([1, 1, 0, 0, 1, 0, 1, 0, 0]);
     await f.dispose();
+  });
+
+  it('averages over windows that tile x, with padding and without', async () => {
+    for (const [extent, before, after] of [
+      [8, 0, 0],
+      [4, 1, 2],
+      [5, 2, 1],
+    ]) {
+      const axes = [{ extent, kernel: 4, stride: 4, before, after }];
+      const x = between(3, [2, 2, extent]);
+      await holds(
+        fc.constant(0),
+        () => ({ inputs: [x], fn: t => e.averagePool1d(t, 4, optionsOf(axes)), expected: pooled(x, axes, average) }),
+        1,
+      );
+    }
   });
 
   it('globalAveragePool', async () => {

@@ -10,10 +10,10 @@ import { batches } from '../../../src/data/loader.ts';
 import { type Pair, samplePairs, videoPairs } from '../../../src/data/pairs.ts';
 import { consecutiveIndices, type Draws, gatherRows, randomIndices, uniformIndices } from '../../../src/data/sampling.ts';
 import { parseSplit } from '../../../src/data/splits.ts';
-import { thumos14Classes } from '../../../src/data/thumos14.ts';
 import { openVideoDataset, readAnnotations } from '../../../src/data/videos.ts';
 import { fromNumbers, type NDArray, ndarray } from '../../../src/engine/ndarray.ts';
 import { key } from '../../../src/engine/random.ts';
+import { THUMOS14_CLASSES } from '../../../src/localization/classes.ts';
 import { type Adapter, type Compared, compareArray, compareValues, type ReferenceCase } from '../case.ts';
 
 /** The case's JSON, whose form the adapters below rely on; a wrong one shows as a failed case. */
@@ -120,7 +120,7 @@ async function thumosLabels(c: ReferenceCase, part: 'train' | 'test'): Promise<F
   return parseSplit(await readText(split), split).map(name => {
     const video = videos.get(name);
     if (!video) throw new Error(`${split}: ${name} is not in ${path}`);
-    return multiHotLabel(video, thumos14Classes, path);
+    return multiHotLabel(video, THUMOS14_CLASSES, path);
   });
 }
 
@@ -225,7 +225,7 @@ const testItems: Adapter = {
       await writeFile(join(dir, 'gt.json'), JSON.stringify(json.gt));
       await writeFile(join(dir, 'split_test.txt'), `${json.split_test.join('\n')}\n`);
       for (const name of json.split_test) await writeFile(join(dir, 'test', `${name}.npy`), encodeNpy(c.arrays[`in.${name}`]));
-      const { test } = await openVideoDataset({ dir, classes: thumos14Classes });
+      const { test } = await openVideoDataset({ dir, classes: THUMOS14_CLASSES });
       const compared = await Promise.all(
         json.items.map(async (expected, i) => {
           const item = test[i];

@@ -5,7 +5,6 @@ import {
   type Compiled,
   type Concrete,
   compile,
-  type DType,
   type NDArray,
   type Tensor,
   transpose,
@@ -33,10 +32,11 @@ export function arraysOf(c: ReferenceCase, prefix: string): Params {
   );
 }
 
-/** The arithmetic a case is run in: float64 where its outputs are or its only bounds are for it, else float32. */
-export function precisionOf(c: ReferenceCase): DType & ('float32' | 'float64') {
-  const wide = c.expected.some(key => c.arrays[key].dtype === 'float64' || c.tolerance(key).precision === 'float64');
-  return wide ? 'float64' : 'float32';
+/** The arithmetic a case is run in: float64 where all it holds is in float64 or its only bounds are for that, else float32. */
+export function precisionOf(c: ReferenceCase): 'float32' | 'float64' {
+  const types = new Set(Object.values(c.arrays).map(({ dtype }) => dtype));
+  const boundedOnly = c.expected.some(key => c.tolerance(key).precision === 'float64');
+  return boundedOnly || (types.has('float64') && !types.has('float32')) ? 'float64' : 'float32';
 }
 
 /** Compiles, runs once and frees. */

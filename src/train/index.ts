@@ -1,0 +1,10 @@
+/** Training, testing and prediction as runs on disk (Node). */
+export * from './checkpoint.ts';
+export * from './config.ts';
+export * from './model.ts';
+export * from './predict.ts';
+export * from './reporter.ts';
+export * from './task.ts';
+export * from './testRun.ts';
+export * from './trainLoop.ts';
+export * from './trainRun.ts';
