@@ -15,6 +15,7 @@ export * from './ops/resize.ts';
 export * from './ops/shape.ts';
 export * from './ops/slice.ts';
 export * from './ops/temporalConv.ts';
+export type { Padding, PerAxis } from './ops/window.ts';
 export type { Concrete } from './pytree.ts';
 export type { Key } from './random.ts';
 export * as random from './random.ts';

@@ -45,7 +45,12 @@ async function point(run: string, name: CheckpointName, pointer: Pointer): Promi
   await writeFileAtomic(pointerPath(run, name), `${JSON.stringify(pointer)}\n`);
 }
 
-async function writeWeights(run: string, epoch: number, params: Params, metadata: Readonly<Record<string, string>>): Promise<string> {
+async function writeWeights(
+  run: string,
+  epoch: number,
+  params: Params,
+  metadata: Readonly<Record<string, string>>,
+): Promise<string> {
   const weights = fileName(epoch, '');
   await writeFileAtomic(join(folderOf(run), weights), encodeSafetensors(params, { ...metadata, epoch: String(epoch) }));
   return weights;
@@ -56,12 +61,17 @@ async function writeWeights(run: string, epoch: number, params: Params, metadata
  * point leaves the old checkpoint or the new one. Files that neither pointer names are then removed.
  * @param metadata what the weights file says of itself (task, classes, …).
  */
-export async function saveLast(run: string, { epoch, params, optimizer }: TrainingState, metadata: Readonly<Record<string, string>>): Promise<void> {
+export async function saveLast(
+  run: string,
+  { epoch, params, optimizer }: TrainingState,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
   await mkdir(folderOf(run), { recursive: true });
   const weights = await writeWeights(run, epoch, params, metadata);
   const state = fileName(epoch, '.optimizer');
   const slots: Record<string, NDArray> = {};
-  for (const [slot, arrays] of Object.entries(optimizer.slots)) for (const [name, array] of Object.entries(arrays)) slots[`${slot}/${name}`] = array;
+  for (const [slot, arrays] of Object.entries(optimizer.slots))
+    for (const [name, array] of Object.entries(arrays)) slots[`${slot}/${name}`] = array;
   await writeFileAtomic(join(folderOf(run), state), encodeSafetensors(slots, { step: String(optimizer.step) }));
   await point(run, 'last', { epoch, weights, optimizer: state });
   await removeUnnamed(run);
@@ -105,7 +115,10 @@ export async function loadLast(run: string): Promise<TrainingState | undefined> 
 }
 
 /** Weights of a run's checkpoint with their metadata. @throws DataError if the run has no such checkpoint. */
-export async function loadCheckpoint(run: string, name: CheckpointName): Promise<{ params: Params; metadata: Record<string, string>; pointer: Pointer }> {
+export async function loadCheckpoint(
+  run: string,
+  name: CheckpointName,
+): Promise<{ params: Params; metadata: Record<string, string>; pointer: Pointer }> {
   const pointer = await readPointer(run, name);
   if (!pointer) {
     const why = name === 'best' ? ' (a best one is kept when evaluation.select is best-on-test)' : '';

@@ -15,7 +15,10 @@ import { type LocalizationTask, localizationTask } from '../localization/task.ts
 
 /** Opens the data set that a configuration names. @throws DataError naming the file or video that is wrong. */
 export async function openDataset(config: LocalizationConfig): Promise<VideoDataset> {
-  return openVideoDataset({ ...videoDatasetOptions(config), cache: featureCache({ maxBytes: config.data.cacheMegabytes * 1e6 }) });
+  return openVideoDataset({
+    ...videoDatasetOptions(config),
+    cache: featureCache({ maxBytes: config.data.cacheMegabytes * 1e6 }),
+  });
 }
 
 /** The task of a configuration on its opened data set. */

@@ -38,14 +38,17 @@ export async function writeModel(path: string, model: Pick<Model, 'params' | 'cl
 export async function loadModel(path: string, checkpoint: CheckpointName = 'last'): Promise<Model> {
   if (!(await exists(path))) throw new DataError(path, 'expected a run folder or a model file, found nothing');
   const isRun = (await stat(path)).isDirectory();
-  const { params, metadata } = isRun ? await loadCheckpoint(path, checkpoint) : await readWeights(path).then(w => ({ params: w.tensors, metadata: w.metadata }));
+  const { params, metadata } = isRun
+    ? await loadCheckpoint(path, checkpoint)
+    : await readWeights(path).then(w => ({ params: w.tensors, metadata: w.metadata }));
   const { classes, config } = described(metadata.inkling, path);
   checkShapes(params, acmNetShapes(acmNetOptions(config, classes.length)), path);
   return { source: path, params, classes, config };
 }
 
 function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {
-  if (text === undefined) throw new DataError(path, 'expected a model (weights with a description of task and classes), found weights alone');
+  if (text === undefined)
+    throw new DataError(path, 'expected a model (weights with a description of task and classes), found weights alone');
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -61,6 +64,7 @@ function checkShapes(params: Params, shapes: Readonly<Record<string, readonly nu
   for (const [name, shape] of Object.entries(shapes)) {
     const found = params[name];
     if (!found) throw new DataError(path, `expected the parameter ${name}, found none`);
-    if (String(found.shape) !== String(shape)) throw new DataError(path, `${name}: expected shape [${shape}], found [${found.shape}]`);
+    if (String(found.shape) !== String(shape))
+      throw new DataError(path, `${name}: expected shape [${shape}], found [${found.shape}]`);
   }
 }

@@ -10,13 +10,32 @@ import type { Model } from './model.ts';
 import type { Reporter } from './reporter.ts';
 
 /** What a person gives a localiser that wants features. */
-const videoEndings = new Set(['.mp4', '.avi', '.mkv', '.webm', '.mov', '.m4v', '.mpg', '.mpeg', '.ts', '.flv', '.wmv', '.ogv', '.3gp', '.gif']);
+const videoEndings = new Set([
+  '.mp4',
+  '.avi',
+  '.mkv',
+  '.webm',
+  '.mov',
+  '.m4v',
+  '.mpg',
+  '.mpeg',
+  '.ts',
+  '.flv',
+  '.wmv',
+  '.ogv',
+  '.3gp',
+  '.gif',
+]);
 
 /**
  * Detections of each feature file (`.npy`, or `.npz` with one array; `[snippets, F]`), by the file's name without its ending.
  * @throws DataError for a video (which needs the model's feature extractor), a damaged file, or features of another width.
  */
-export async function predictFiles(model: Model, files: readonly string[], reporter: Reporter): Promise<Map<string, Detection[]>> {
+export async function predictFiles(
+  model: Model,
+  files: readonly string[],
+  reporter: Reporter,
+): Promise<Map<string, Detection[]>> {
   const { config, classes, params } = model;
   const named = new Map<string, string>();
   for (const file of files) {
@@ -27,7 +46,10 @@ export async function predictFiles(model: Model, files: readonly string[], repor
     if (other !== undefined) throw new DataError(file, `two inputs have the name ${JSON.stringify(name)}; the other is ${other}`);
     named.set(name, file);
   }
-  const step = inferenceStep({ network: acmNetOptions(config, classes.length) }, { device: config.train.device, threads: config.train.threads ?? undefined });
+  const step = inferenceStep(
+    { network: acmNetOptions(config, classes.length) },
+    { device: config.train.device, threads: config.train.threads ?? undefined },
+  );
   const options = localizeOptions(config);
   const detections = new Map<string, Detection[]>();
   try {

@@ -28,13 +28,20 @@ export interface TestSummary {
 /** Tests a run's checkpoint on the test videos of its data set; writes `test-<checkpoint>-detections.json` into the run folder. */
 export async function testRun(run: string, { checkpoint, dataDir, reporter, signal }: TestRunOptions): Promise<TestSummary> {
   const { config: trained, params, classes } = await loadModel(run, checkpoint);
-  const config = { ...trained, data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] } };
+  const config = {
+    ...trained,
+    data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] },
+  };
   const dataset = await openDataset(config);
   for (const warning of dataset.warnings) reporter.warn(warning);
   const task = await openTask(config, dataset);
   try {
     if (!task.canTest) throw new DataError(config.data.dir, 'the data set has no test videos');
-    const { metrics, files, detection, warnings } = await task.evaluate(params, (done, total) => reporter.progress({ label: 'testing', done, total }), signal);
+    const { metrics, files, detection, warnings } = await task.evaluate(
+      params,
+      (done, total) => reporter.progress({ label: 'testing', done, total }),
+      signal,
+    );
     for (const warning of warnings) reporter.warn(warning);
     const detectionsFile = join(run, `test-${checkpoint}-detections.json`);
     await writeFileAtomic(detectionsFile, files['detections.json']);

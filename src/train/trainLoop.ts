@@ -93,7 +93,9 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
     epochs: interrupted ? ((await readPointer(run, 'last'))?.epoch ?? 0) : epoch,
     interrupted,
     metrics: records.findLast(record => record.test)?.test ?? {},
-    ...(best?.metric !== undefined && best.value !== undefined ? { best: { epoch: best.epoch, metric: best.metric, value: best.value } } : {}),
+    ...(best?.metric !== undefined && best.value !== undefined
+      ? { best: { epoch: best.epoch, metric: best.metric, value: best.value } }
+      : {}),
   };
 }
 
@@ -112,16 +114,28 @@ async function trainEpoch(
     signal?.throwIfAborted();
     const report = await step(params, batch);
     // A loss can be finite while its gradients are not; such a step would destroy the weights.
-    if (Number.isFinite(report.pieces.total) && allFinite(report.gradients)) update(params, report.gradients, optimizer, learningRate);
+    if (Number.isFinite(report.pieces.total) && allFinite(report.gradients))
+      update(params, report.gradients, optimizer, learningRate);
     else skipped++;
     for (const [name, value] of Object.entries(report.pieces)) sums[name] = (sums[name] ?? 0) + value / count;
     correct += report.correct;
     samples += report.samples;
     done++;
-    reporter.progress({ label: `epoch ${epoch + 1}/${epochs}`, done: epoch * count + done, total: epochs * count, detail: `loss ${report.pieces.total.toFixed(3)}` });
+    reporter.progress({
+      label: `epoch ${epoch + 1}/${epochs}`,
+      done: epoch * count + done,
+      total: epochs * count,
+      detail: `loss ${report.pieces.total.toFixed(3)}`,
+    });
   }
-  if (skipped > 0) reporter.warn(`epoch ${epoch + 1}: ${skipped} of ${count} steps had a loss or gradients that are not finite and were skipped`);
-  if (skipped === count) throw new Error(`epoch ${epoch + 1}: no step had a finite loss and finite gradients; training cannot go on (lower the learning rate?)`);
+  if (skipped > 0)
+    reporter.warn(
+      `epoch ${epoch + 1}: ${skipped} of ${count} steps had a loss or gradients that are not finite and were skipped`,
+    );
+  if (skipped === count)
+    throw new Error(
+      `epoch ${epoch + 1}: no step had a finite loss and finite gradients; training cannot go on (lower the learning rate?)`,
+    );
   const train = { ...sums, accuracy: samples > 0 ? correct / samples : 0, ...(skipped > 0 ? { skipped } : {}) };
   return { epoch: epoch + 1, step: optimizer.step, learningRate, seconds: (performance.now() - started) / 1000, train };
 }
@@ -135,7 +149,11 @@ async function evaluateEpoch(
   const index = epoch - 1;
   if (!task.canTest) return undefined;
   if (epoch < epochs && (index < start || (index - start) % every !== 0)) return undefined;
-  const result = await task.evaluate(params, (done, total) => reporter.progress({ label: `testing epoch ${epoch}`, done, total }), signal);
+  const result = await task.evaluate(
+    params,
+    (done, total) => reporter.progress({ label: `testing epoch ${epoch}`, done, total }),
+    signal,
+  );
   signal?.throwIfAborted();
   for (const [name, content] of Object.entries(result.files)) await writeFileAtomic(join(run, name), content);
   const value = result.metrics[result.primary];

@@ -1,16 +1,17 @@
 /** Training as a run: a folder that holds all of it (Node). */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, exists, readJson, writeFileAtomic } from '../data/index.ts';
+import { DataError, exists, readJson, type VideoDataset, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { initAcmNet } from '../localization/acmNet.ts';
 import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import { mergeParams, type Params } from '../nn/index.ts';
-import { loadLast } from './checkpoint.ts';
+import { readPointer } from './checkpoint.ts';
 import { dumpConfig } from './config.ts';
 import { openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
+import { lockRun } from './runLock.ts';
 import { type TrainSummary, trainLoop } from './trainLoop.ts';
 
 export interface TrainRunOptions {
@@ -29,8 +30,10 @@ export interface TrainRunOptions {
  * `checkpoints/`, `detections.json` of the last test and, at the end, `model.safetensors`.
  * @throws DataError for data that is wrong, or a folder that already holds something.
  */
-export async function trainRun(config: LocalizationConfig, { out, from, resume = false, reporter, signal }: TrainRunOptions): Promise<TrainSummary> {
-  const configPath = join(out, 'config.yaml');
+export async function trainRun(
+  config: LocalizationConfig,
+  { out, from, resume = false, reporter, signal }: TrainRunOptions,
+): Promise<TrainSummary> {
   if (!resume) await refuseUsedFolder(out);
   // Everything that can be wrong is found before anything is written.
   const dataset = await openDataset(config);
@@ -38,19 +41,29 @@ export async function trainRun(config: LocalizationConfig, { out, from, resume =
   if (dataset.train.length === 0) throw new DataError(config.data.dir, 'the data set has no training videos');
   const task = await openTask(config, dataset);
   if (!task.canTest) reporter.warn('no test videos: the run will be trained without tests');
-  const started = resume ? await startedFrom(out) : from;
-  const initial = started !== undefined && (await checkpointMissing(out)) ? await initialParams(config, dataset.classes.length, started, reporter) : undefined;
-  if (config.method === 'ftcl' && started === undefined && !resume) {
-    reporter.warn('FTCL is the second phase: without --from RUN it starts from random weights, which the published recipe never does');
+  await readEveryVideo(dataset, reporter);
+  const source = resume ? await startedFrom(out) : from;
+  const isFresh = !resume || (await readPointer(out, 'last')) === undefined;
+  const initial =
+    source !== undefined && isFresh ? await initialParams(config, dataset.classes.length, source, reporter) : undefined;
+  if (config.method === 'ftcl' && source === undefined) {
+    reporter.warn(
+      'FTCL is the second phase: without --from RUN it starts from random weights, which the published recipe never does',
+    );
   }
-  if (!resume) {
-    await mkdir(out, { recursive: true });
-    await writeFileAtomic(configPath, dumpConfig(config));
-    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ format: 1, task: config.task, method: config.method, classes: dataset.classes, from: started ?? null }, null, 2)}\n`);
-  }
-  reporter.info(`training ${config.method} on ${dataset.train.length} videos, testing on ${dataset.test.length}, ${dataset.classes.length} classes; run folder ${out}`);
+
+  await mkdir(out, { recursive: true });
+  const unlock = await lockRun(out);
   try {
-    const metadata = modelMetadata({ classes: dataset.classes, config });
+    if (!resume) {
+      const record = { format: 1, task: config.task, method: config.method, classes: dataset.classes, from: source ?? null };
+      await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
+      await writeFileAtomic(join(out, 'config.yaml'), dumpConfig(config));
+    }
+    const { train, test, classes } = dataset;
+    reporter.info(
+      `training ${config.method} on ${train.length} videos, testing on ${test.length}, ${classes.length} classes; run folder ${out}`,
+    );
     const summary = await trainLoop(task, {
       run: out,
       seed: config.train.seed,
@@ -60,7 +73,7 @@ export async function trainRun(config: LocalizationConfig, { out, from, resume =
       betas: config.train.betas,
       checkpointEvery: config.train.checkpointEvery,
       evaluation: config.evaluation,
-      metadata,
+      metadata: modelMetadata({ classes, config }),
       initial,
       reporter,
       signal,
@@ -71,7 +84,17 @@ export async function trainRun(config: LocalizationConfig, { out, from, resume =
     }
     return summary;
   } finally {
+    await unlock();
     await task.dispose();
+  }
+}
+
+/** Reads all features once, which finds what is wrong with them before hours are spent, and fills the cache. */
+async function readEveryVideo({ train, test }: VideoDataset, reporter: Reporter): Promise<void> {
+  const videos = [...train, ...test];
+  for (const [i, video] of videos.entries()) {
+    await video.load();
+    reporter.progress({ label: 'reading features', done: i + 1, total: videos.length });
   }
 }
 
@@ -79,12 +102,10 @@ export async function trainRun(config: LocalizationConfig, { out, from, resume =
 async function refuseUsedFolder(out: string): Promise<void> {
   if (!(await exists(out))) return;
   const files = await readdir(out);
-  if (files.includes('config.yaml')) throw new DataError(out, 'the folder holds a run already; go on with it by --resume, or choose another --out');
-  if (files.length > 0) throw new DataError(out, `expected a new or empty folder, found ${files.length} files`);
-}
-
-async function checkpointMissing(out: string): Promise<boolean> {
-  return (await loadLast(out)) === undefined;
+  if (files.includes('config.yaml'))
+    throw new DataError(out, 'the folder holds a run already; go on with it by --resume, or choose another --out');
+  if (files.some(file => file !== 'train.lock'))
+    throw new DataError(out, `expected a new or empty folder, found ${files.length} files`);
 }
 
 /** What a run was started from, as `run.json` has it. */
@@ -99,9 +120,11 @@ async function initialParams(config: LocalizationConfig, classes: number, from: 
   const source = await loadModel(from);
   const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);
   if (matched.length === 0) throw new DataError(from, 'none of its parameters fits the model');
-  for (const { name, expected, found } of wrongShape) reporter.warn(`${from}: ${name} has shape [${found}], needed [${expected}]; it starts fresh`);
+  for (const { name, expected, found } of wrongShape)
+    reporter.warn(`${from}: ${name} has shape [${found}], needed [${expected}]; it starts fresh`);
   for (const name of missing) reporter.warn(`${from}: no ${name}; it starts fresh`);
-  reporter.info(`starting from ${from}: ${matched.length} parameters${unexpected.length > 0 ? `, ${unexpected.length} not used` : ''}`);
+  reporter.info(
+    `starting from ${from}: ${matched.length} parameters${unexpected.length > 0 ? `, ${unexpected.length} not used` : ''}`,
+  );
   return params;
 }
-
