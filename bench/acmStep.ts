@@ -39,11 +39,22 @@ for (let i = 0; i < steps; i++) {
   const { gradients } =
     kind === 'acm'
       ? await single(trained, frozen, streams[0].features, streams[0].labels, masks[0])
-      : await pair(trained, frozen, [streams[0].features, streams[1].features], [streams[0].labels, streams[1].labels], [masks[0], masks[1]]);
+      : await pair(
+          trained,
+          frozen,
+          [streams[0].features, streams[1].features],
+          [streams[0].labels, streams[1].labels],
+          [masks[0], masks[1]],
+        );
   const computed = performance.now();
   optimizer.update(trained, gradients, state, 1e-4);
   const end = performance.now();
-  for (const [name, value] of Object.entries({ seconds: end - start, masks: ready - start, graph: computed - ready, optimizer: end - computed })) {
+  for (const [name, value] of Object.entries({
+    seconds: end - start,
+    masks: ready - start,
+    graph: computed - ready,
+    optimizer: end - computed,
+  })) {
     parts[name].push(value / 1000);
   }
 }

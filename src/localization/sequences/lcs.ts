@@ -26,7 +26,7 @@ export function lcsTable(similarity: ArrayLike<number>, n: number, m: number, th
       const c = similarity[(i - 1) * m + j - 1];
       const up = table[(i - 1) * width + j];
       const left = table[i * width + j - 1];
-      table[i * width + j] = c > threshold ? table[(i - 1) * width + j - 1] + c : left > up ? left : up;
+      table[i * width + j] = c > threshold ? table[(i - 1) * width + j - 1] + c : Math.max(left, up);
     }
   }
   return table;
