@@ -30,8 +30,10 @@ function needsSettings(): boolean {
  */
 export async function withAllocator(work: () => Promise<void>): Promise<void> {
   if (needsSettings()) return delegate();
-  if (process.env[guard] !== undefined && process.connected) {
-    // The channel closes when the first process is gone, kill -9 included; nobody is left then to whom this one belongs.
+  if (process.env[guard] !== undefined) {
+    // The channel closes when the first process is gone, kill -9 included; nobody is left then to whom this one belongs. That may
+    // have happened before this line.
+    if (process.connected === false) process.exit(1);
     process.once('disconnect', () => process.exit(1));
     process.channel?.unref();
   }

@@ -25,7 +25,7 @@ async function runDoctor({ json }: { readonly json?: boolean }): Promise<void> {
     ['processor', `${cpu.model}, ${cpu.cores} cores`],
     ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
     ['ONNX Runtime', facts.onnxruntime],
-    ['devices', facts.devices.join(', ')],
+    ['devices', facts.devices.map(({ device, problem }) => (problem === null ? device : `${device} (not usable)`)).join(', ')],
     ['allocator', allocator.note],
   ];
   printLines(rows.map(([name, value]) => `${name.padEnd(14)}${value}`));
@@ -35,7 +35,7 @@ async function gather() {
   const os = await import('node:os');
   const { readFile } = await import('node:fs/promises');
   const { env: runtime } = await import('onnxruntime-common');
-  const { availableDevices } = await import('../engine/runtime/node.ts');
+  const { availableDevices, whyMissing } = await import('../engine/runtime/node.ts');
   const description = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   return {
     inkling: description.version,
@@ -44,7 +44,7 @@ async function gather() {
     cpu: { model: os.cpus()[0]?.model.trim() ?? 'unknown', cores: os.availableParallelism() },
     memory: { total: os.totalmem(), free: os.freemem() },
     onnxruntime: runtime.versions.node ?? runtime.versions.common,
-    devices: availableDevices(),
+    devices: await Promise.all(availableDevices().map(async device => ({ device, problem: (await whyMissing(device)) ?? null }))),
     allocator: allocatorState(),
   };
 }

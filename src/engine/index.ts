@@ -19,6 +19,7 @@ export type { Padding, PerAxis } from './ops/window.ts';
 export type { Concrete } from './pytree.ts';
 export type { Key } from './random.ts';
 export * as random from './random.ts';
+export { remat } from './remat.ts';
 export type { Device } from './runtime/runtime.ts';
 export { printGraph } from './simplify.ts';
 export { type Aval, Tensor } from './tensor.ts';

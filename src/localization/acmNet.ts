@@ -11,6 +11,7 @@ import {
   oneHot,
   pick,
   relu,
+  remat,
   reshape,
   type Shape,
   slice,
@@ -210,8 +211,10 @@ function pointwise(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
  */
 function classify(embedding: Tensor, params: SymbolicParams, { snippet, classInput }: AcmNetMasks, keep: number): Tensor {
   const dtype = embedding.dtype;
-  const input = classInput ? mul(embedding, cast(classInput, dtype)) : embedding;
-  let logits = linear(input, params['snippet_cls.weight']);
+  // The masked embedding is as large as the embedding and cheap to make again: it is not kept for the backward pass.
+  const project = remat((e: Tensor, w: Tensor, mask: Tensor) => linear(mul(e, cast(mask, dtype)), w));
+  const weight = params['snippet_cls.weight'];
+  let logits = classInput ? project(embedding, weight, classInput) : linear(embedding, weight);
   if (snippet) logits = mul(logits, mul(cast(snippet, dtype), 1 / keep));
   if (classInput) logits = mul(logits, 1 / keep);
   return add(logits, params['snippet_cls.bias']);
@@ -247,6 +250,8 @@ function candidates(embedding: Tensor, attentions: readonly Tensor[], params: Sy
   // One gather for all three: its gradient is as large as the embedding.
   const sizes = ranks.map(chosen => chosen.shape[1]);
   const [lcs, ...blocks] = split(gatherRows(embedding, concat(inOrder, 1)), sizes, 1);
-  const [fsdAction, fsdBackground] = blocks.map(rows => linear(rows, params['feature_trans.weight'], params['feature_trans.bias']));
+  const [fsdAction, fsdBackground] = blocks.map(rows =>
+    linear(rows, params['feature_trans.weight'], params['feature_trans.bias']),
+  );
   return { lcsCandidates: lcs, fsdAction, fsdBackground };
 }

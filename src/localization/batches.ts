@@ -1,5 +1,15 @@
 /** Training batches: which videos, which of their snippets, which dropout masks, all decided by keys. */
-import { batches, drawsFromKey, inBatchPairs, type Pair, randomIndices, sampleNegatives, samplePairs, type VideoItem, videoPairs } from '../data/index.ts';
+import {
+  batches,
+  drawsFromKey,
+  inBatchPairs,
+  type Pair,
+  randomIndices,
+  sampleNegatives,
+  samplePairs,
+  type VideoItem,
+  videoPairs,
+} from '../data/index.ts';
 import { type NDArray, ndarray } from '../engine/index.ts';
 import { fold, type Key } from '../engine/random.ts';
 import { type AcmNetMasks, type AcmNetOptions, acmNetMasks } from './acmNet.ts';
@@ -66,7 +76,12 @@ async function sampleFeatures(videos: readonly VideoItem[], samples: number, key
 }
 
 /** Phase 1: every video once, in a new order, with newly drawn snippets. */
-export function videoBatches(videos: readonly VideoItem[], options: SamplingOptions, network: AcmNetOptions, key: Key): EpochBatches<VideoBatch> {
+export function videoBatches(
+  videos: readonly VideoItem[],
+  options: SamplingOptions,
+  network: AcmNetOptions,
+  key: Key,
+): EpochBatches<VideoBatch> {
   const plan = batches(videos.length, options.batchSize, fold(key, 'order'), { shuffle: true });
   return {
     count: plan.length,
@@ -83,7 +98,12 @@ export function videoBatches(videos: readonly VideoItem[], options: SamplingOpti
 }
 
 /** Phase 1 with in-batch pairs: as {@link videoBatches}, with as many negative pairs drawn as the batch has positive ones. */
-export function inBatchBatches(videos: readonly VideoItem[], options: SamplingOptions, network: AcmNetOptions, key: Key): EpochBatches<InBatchBatch> {
+export function inBatchBatches(
+  videos: readonly VideoItem[],
+  options: SamplingOptions,
+  network: AcmNetOptions,
+  key: Key,
+): EpochBatches<InBatchBatch> {
   const plan = batches(videos.length, options.batchSize, fold(key, 'order'), { shuffle: true });
   const plain = videoBatches(videos, options, network, key);
   return {
@@ -111,11 +131,20 @@ export interface PairPlan {
  * it is done anew.
  */
 export function planPairs(videos: readonly VideoItem[], key: Key): PairPlan {
-  return { pairs: samplePairs(videoPairs(videos.map(video => video.label)), fold(key, 'pairs')), snippets: fold(key, 'snippets') };
+  return {
+    pairs: samplePairs(videoPairs(videos.map(video => video.label)), fold(key, 'pairs')),
+    snippets: fold(key, 'snippets'),
+  };
 }
 
 /** Phase 2: every pair once, in a new order; a video has the same snippets in all its pairs. */
-export function pairBatches(videos: readonly VideoItem[], plan: PairPlan, options: SamplingOptions, network: AcmNetOptions, key: Key): EpochBatches<PairBatch> {
+export function pairBatches(
+  videos: readonly VideoItem[],
+  plan: PairPlan,
+  options: SamplingOptions,
+  network: AcmNetOptions,
+  key: Key,
+): EpochBatches<PairBatch> {
   const order = batches(plan.pairs.length, options.batchSize, fold(key, 'order'), { shuffle: true });
   return {
     count: order.length,
@@ -131,7 +160,11 @@ export function pairBatches(videos: readonly VideoItem[], plan: PairPlan, option
         };
       };
       const [first, second] = [await stream(0), await stream(1)];
-      return { features: [first.features, second.features], labels: [first.labels, second.labels], masks: [first.masks, second.masks] };
+      return {
+        features: [first.features, second.features],
+        labels: [first.labels, second.labels],
+        masks: [first.masks, second.masks],
+      };
     },
   };
 }

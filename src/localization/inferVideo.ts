@@ -21,12 +21,23 @@ export function toPrediction({ classScores, attention, cas }: Inference<NDArray>
 }
 
 /** Runs the network over one video. */
-export async function inferVideo(step: ReturnType<typeof inferenceStep>, params: Params, features: Features, samples: number): Promise<VideoPrediction> {
+export async function inferVideo(
+  step: ReturnType<typeof inferenceStep>,
+  params: Params,
+  features: Features,
+  samples: number,
+): Promise<VideoPrediction> {
   return toPrediction(await step(params, sampledVideo(features, samples)), features.shape[0]);
 }
 
 /** Runs the network over one labelled video, with the pieces of its loss. */
-export async function evaluateVideo(step: ReturnType<typeof evaluationStep>, params: Params, features: Features, label: Float32Array, samples: number) {
+export async function evaluateVideo(
+  step: ReturnType<typeof evaluationStep>,
+  params: Params,
+  features: Features,
+  label: Float32Array,
+  samples: number,
+) {
   const output = await step(params, sampledVideo(features, samples), ndarray('float32', [1, label.length], label));
   return { prediction: toPrediction(output, features.shape[0]), pieces: output.pieces };
 }

@@ -4,14 +4,34 @@ import { type NDArray, ndarray } from '../engine/index.ts';
 import type { Key } from '../engine/random.ts';
 import type { Gradients, Params } from '../nn/index.ts';
 import { initAcmNet } from './acmNet.ts';
-import { type EpochBatches, type InBatchBatch, inBatchBatches, type PairBatch, pairBatches, planPairs, type VideoBatch, videoBatches } from './batches.ts';
+import {
+  type EpochBatches,
+  type InBatchBatch,
+  inBatchBatches,
+  type PairBatch,
+  pairBatches,
+  planPairs,
+  type VideoBatch,
+  videoBatches,
+} from './batches.ts';
 import { classificationMAP, exactMatches } from './classification.ts';
-import { type Detections, detectionsJson } from './detections.ts';
 import type { Detection } from './detections.ts';
+import { type Detections, detectionsJson } from './detections.ts';
 import { type DetectionMetrics, type EvaluationOptions, evaluateDetections, type GroundTruth } from './evaluate.ts';
 import { evaluateVideo } from './inferVideo.ts';
 import { type LocalizeOptions, localize } from './localize.ts';
-import { acmStep, evaluationStep, inBatchStep, type LossPieces, type ModelOptions, pairStep, pieceValues, type StepDevice, sequenceParams, trainable } from './steps.ts';
+import {
+  acmStep,
+  evaluationStep,
+  inBatchStep,
+  type LossPieces,
+  type ModelOptions,
+  pairStep,
+  pieceValues,
+  type StepDevice,
+  sequenceParams,
+  trainable,
+} from './steps.ts';
 import { thresholdName } from './thresholds.ts';
 
 /** Which sequence terms a training has: none (plain ACM-Net), in the batch (the published phase 1), or of pairs (phase 2, FTCL). */
@@ -63,7 +83,10 @@ export type LocalizationTask = ReturnType<typeof localizationTask>;
 export function localizationTask(options: LocalizationTaskOptions) {
   const { dataset, network, terms, samples, sequence } = options;
   const needed = terms === 'none' ? 1 : Math.max(network.lcsLength, 2 * network.fsdLength);
-  if (samples < needed) throw new Error(`data.samples: the sequence terms need at least ${needed} snippets (lcsLength, twice fsdLength), found ${samples}`);
+  if (samples < needed)
+    throw new Error(
+      `data.samples: the sequence terms need at least ${needed} snippets (lcsLength, twice fsdLength), found ${samples}`,
+    );
   const usesFsd = terms !== 'none' && sequence.fsdWeight !== 0;
   const evaluation = evaluationStep(options, options.where);
   const { epoch, dispose } = trainingEpochs(options, usesFsd);
@@ -83,7 +106,15 @@ export function localizationTask(options: LocalizationTaskOptions) {
 
 /** The epochs of the chosen kind of training. */
 function trainingEpochs(options: LocalizationTaskOptions, usesFsd: boolean) {
-  const { dataset, network, terms, samples, batchSize, where, localize: { classThreshold } } = options;
+  const {
+    dataset,
+    network,
+    terms,
+    samples,
+    batchSize,
+    where,
+    localize: { classThreshold },
+  } = options;
   const sampling = { samples, batchSize };
 
   const report = (
@@ -102,8 +133,12 @@ function trainingEpochs(options: LocalizationTaskOptions, usesFsd: boolean) {
 
   if (terms === 'none') {
     const step = acmStep(options, where);
-    const run = async (params: Params, b: VideoBatch) => report(await step(...parts(params), b.features, b.labels, b.masks), [b.labels]);
-    return { dispose: step.dispose, epoch: (_: number, key: Key) => epochOf(videoBatches(dataset.train, sampling, network, key), run) };
+    const run = async (params: Params, b: VideoBatch) =>
+      report(await step(...parts(params), b.features, b.labels, b.masks), [b.labels]);
+    return {
+      dispose: step.dispose,
+      epoch: (_: number, key: Key) => epochOf(videoBatches(dataset.train, sampling, network, key), run),
+    };
   }
   if (terms === 'in-batch') {
     const step = inBatchStep(options, where);
@@ -113,15 +148,23 @@ function trainingEpochs(options: LocalizationTaskOptions, usesFsd: boolean) {
       const gradients = b.hasPairs ? output.gradients : withoutSequenceParams(output.gradients);
       return report({ ...output, gradients }, [b.labels]);
     };
-    return { dispose: step.dispose, epoch: (_: number, key: Key) => epochOf(inBatchBatches(dataset.train, sampling, network, key), run) };
+    return {
+      dispose: step.dispose,
+      epoch: (_: number, key: Key) => epochOf(inBatchBatches(dataset.train, sampling, network, key), run),
+    };
   }
   const step = pairStep(options, where);
   const fixed = planPairs(dataset.train, options.pairKey);
   if (fixed.pairs.length === 0) throw new Error('no two training videos have the same labels: there are no pairs to train on');
-  const run = async (params: Params, b: PairBatch) => report(await step(...parts(params), b.features, b.labels, b.masks), b.labels);
+  const run = async (params: Params, b: PairBatch) =>
+    report(await step(...parts(params), b.features, b.labels, b.masks), b.labels);
   return {
     dispose: step.dispose,
-    epoch: (_: number, key: Key) => epochOf(pairBatches(dataset.train, options.resamplePairs ? planPairs(dataset.train, key) : fixed, sampling, network, key), run),
+    epoch: (_: number, key: Key) =>
+      epochOf(
+        pairBatches(dataset.train, options.resamplePairs ? planPairs(dataset.train, key) : fixed, sampling, network, key),
+        run,
+      ),
   };
 }
 
@@ -130,7 +173,11 @@ function withoutSequenceParams(gradients: Params): Params {
 }
 
 /** Samples whose thresholded scores equal the labels exactly; of a pair, both videos must be right. */
-function correctVideos(probabilities: readonly NDArray[], labels: readonly NDArray[], threshold: number): { correct: number; samples: number } {
+function correctVideos(
+  probabilities: readonly NDArray[],
+  labels: readonly NDArray[],
+  threshold: number,
+): { correct: number; samples: number } {
   const matches = probabilities.map((p, i) => exactMatches(p, labels[i], threshold));
   const samples = matches[0].length;
   let correct = 0;
@@ -146,7 +193,12 @@ async function evaluateTask(
   progress: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<LocalizationEvaluation> {
-  const { dataset, groundTruth, samples, localize: { classThreshold } } = options;
+  const {
+    dataset,
+    groundTruth,
+    samples,
+    localize: { classThreshold },
+  } = options;
   const videos = dataset.test;
   if (videos.length === 0) throw new Error('the data set has no test videos');
   const classes = dataset.classes.length;
@@ -160,10 +212,14 @@ async function evaluateTask(
     detections.set(video.name, localize(prediction, dataset.classes, options.localize));
     scores.set(prediction.classScores.data as Float32Array, i * (classes + 1));
     labels.set(video.label, i * classes);
-    for (const [name, value] of Object.entries(pieceValues(pieces))) sums[`loss.${name}`] = (sums[`loss.${name}`] ?? 0) + value / videos.length;
+    for (const [name, value] of Object.entries(pieceValues(pieces)))
+      sums[`loss.${name}`] = (sums[`loss.${name}`] ?? 0) + value / videos.length;
     progress(i + 1, videos.length);
   }
-  const byVideo = [ndarray('float32', [videos.length, classes + 1], scores), ndarray('float32', [videos.length, classes], labels)] as const;
+  const byVideo = [
+    ndarray('float32', [videos.length, classes + 1], scores),
+    ndarray('float32', [videos.length, classes], labels),
+  ] as const;
   const matches = exactMatches(...byVideo, classThreshold);
   const classification = {
     'classification.mAP': classificationMAP(...byVideo).mAP,
@@ -184,4 +240,3 @@ async function evaluateTask(
 export function detectionsText(detections: Detections): string {
   return `${JSON.stringify(detectionsJson(detections))}\n`;
 }
-

@@ -160,7 +160,8 @@ async function evaluateEpoch(
   reporter.info(`epoch ${epoch}: ${result.primary} ${(100 * value).toFixed(2)} %`);
   if (select === 'best-on-test') {
     const best = await readPointer(run, 'best');
-    if (best?.value === undefined || best.epoch > epoch || value > best.value) {
+    // A resumed run comes again to a best epoch whose files were perhaps not all written; it may be later than this one.
+    if (best?.value === undefined || best.epoch === epoch || value > best.value) {
       await saveBest(run, { epoch, params }, metadata, result.primary, value);
       for (const [name, content] of Object.entries(result.files)) await writeFileAtomic(join(run, `best-${name}`), content);
       reporter.info(`epoch ${epoch} is the best on the test set so far (selected on the test set, as in the papers)`);

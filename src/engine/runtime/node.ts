@@ -22,9 +22,8 @@ export function nodeRuntime(device: Device = 'cpu'): Runtime {
   return { device, createSession: (model, outputs, options) => createSession(device, model, outputs, options) };
 }
 
-/** A failure to create a session, said plainly where the device itself is missing: there the smallest model fails, too. */
-async function explained(error: unknown, device: Device): Promise<unknown> {
-  if (device === 'cpu') return error;
+/** Why a device does not work here, found by trying it with the smallest model; undefined if it does. */
+export async function whyMissing(device: Device): Promise<string | undefined> {
   const g = new GraphBuilder();
   const y = g.node('Identity', ['x']);
   const [input, output] = ['x', y].map(name => ({ name, dtype: 'float32' as const, shape: [1] }));
@@ -32,11 +31,17 @@ async function explained(error: unknown, device: Device): Promise<unknown> {
     const options = { executionProviders: [device], logSeverityLevel: 4 as const };
     const probe = await InferenceSession.create(encodeModel(g, [input], [output]), options);
     await probe.release();
-    return error;
+    return undefined;
   } catch (missing) {
-    const reason = String((missing as Error).message).split('\n')[0];
-    return new Error(`device ${device} is not available here${device === 'cuda' ? cudaHint : ''} (${reason})`);
+    return String((missing as Error).message).split('\n')[0];
   }
+}
+
+/** A failure to create a session, said plainly where the device itself is missing. */
+async function explained(error: unknown, device: Device): Promise<unknown> {
+  const reason = device === 'cpu' ? undefined : await whyMissing(device);
+  if (reason === undefined) return error;
+  return new Error(`device ${device} is not available here${device === 'cuda' ? cudaHint : ''} (${reason})`);
 }
 
 async function createSession(
