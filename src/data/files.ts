@@ -92,7 +92,7 @@ export async function writeFileAtomic(path: string, chunks: readonly Uint8Array[
   const pieces =
     typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks instanceof Uint8Array ? [chunks] : chunks;
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.${++temporaryFiles}.tmp`);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${++temporaryFiles}.tmp`); // as isTemporaryFile knows it
   try {
     const file = await open(temporary, 'w');
     try {
@@ -107,6 +107,11 @@ export async function writeFileAtomic(path: string, chunks: readonly Uint8Array[
     await rm(temporary, { force: true });
     throw new DataError(path, `cannot be written (${messageOf(thrown)})`, { cause: thrown });
   }
+}
+
+/** Whether a file of this name is what a process killed in {@link writeFileAtomic} leaves behind. */
+export function isTemporaryFile(name: string): boolean {
+  return /^\..+\.\d+\.\d+\.tmp$/.test(name);
 }
 
 /** Makes a rename durable. Windows cannot open folders; its file systems keep the order of such operations themselves. */

@@ -2,6 +2,7 @@ import { type Compiled, compile, type Device, type NDArray, type Tensor, valueAu
 import type { Params } from '../nn/index.ts';
 import type { AcmLossOptions } from './acmLoss.ts';
 import { type AcmNetMasks, type AcmNetOptions, type AcmNetOutput, acmNet, type SymbolicParams } from './acmNet.ts';
+import { exactMatches } from './classification.ts';
 import {
   acmInBatchLoss,
   acmOnlyLoss,
@@ -80,6 +81,24 @@ export function trainable(params: Params, usesFsd: boolean): { trained: Params; 
   const isFrozen = (name: string) => !usesFsd && (sequenceParams as readonly string[]).includes(name);
   const part = (frozen: boolean) => Object.fromEntries(Object.entries(params).filter(([name]) => isFrozen(name) === frozen));
   return { trained: part(false), frozen: part(true) };
+}
+
+/** Gradients of a step whose sequence terms are absent: what only they train has none. */
+export function withoutSequenceParams(gradients: Params): Params {
+  return Object.fromEntries(Object.entries(gradients).filter(([name]) => !(sequenceParams as readonly string[]).includes(name)));
+}
+
+/** Samples whose thresholded scores equal the labels exactly; of a pair, both videos must be right. */
+export function correctVideos(
+  probabilities: readonly NDArray[],
+  labels: readonly NDArray[],
+  threshold: number,
+): { correct: number; samples: number } {
+  const matches = probabilities.map((p, i) => exactMatches(p, labels[i], threshold));
+  const samples = matches[0].length;
+  let correct = 0;
+  for (let i = 0; i < samples; i++) if (matches.every(m => m[i] === 1)) correct++;
+  return { correct, samples };
 }
 
 type Arguments = [trained: SymbolicParams, frozen: SymbolicParams];

@@ -22,6 +22,7 @@ import { evaluateVideo } from './inferVideo.ts';
 import { type LocalizeOptions, localize } from './localize.ts';
 import {
   acmStep,
+  correctVideos,
   evaluationStep,
   inBatchStep,
   type LossPieces,
@@ -29,8 +30,8 @@ import {
   pairStep,
   pieceValues,
   type StepDevice,
-  sequenceParams,
   trainable,
+  withoutSequenceParams,
 } from './steps.ts';
 import { thresholdName } from './thresholds.ts';
 
@@ -93,6 +94,8 @@ export function localizationTask(options: LocalizationTaskOptions) {
   return {
     classes: dataset.classes,
     canTest: dataset.test.length > 0,
+    /** Whether there are segments to judge detections by; otherwise only classification is tested. */
+    testsDetections: options.groundTruth !== undefined,
     init: (key: Key): Params => initAcmNet(network, key),
     epoch,
     evaluate: (params: Params, progress: (done: number, total: number) => void, signal?: AbortSignal) =>
@@ -166,23 +169,6 @@ function trainingEpochs(options: LocalizationTaskOptions, usesFsd: boolean) {
         run,
       ),
   };
-}
-
-function withoutSequenceParams(gradients: Params): Params {
-  return Object.fromEntries(Object.entries(gradients).filter(([name]) => !(sequenceParams as readonly string[]).includes(name)));
-}
-
-/** Samples whose thresholded scores equal the labels exactly; of a pair, both videos must be right. */
-function correctVideos(
-  probabilities: readonly NDArray[],
-  labels: readonly NDArray[],
-  threshold: number,
-): { correct: number; samples: number } {
-  const matches = probabilities.map((p, i) => exactMatches(p, labels[i], threshold));
-  const samples = matches[0].length;
-  let correct = 0;
-  for (let i = 0; i < samples; i++) if (matches.every(m => m[i] === 1)) correct++;
-  return { correct, samples };
 }
 
 /** Tests on all test videos: detections, their mAP, classification and the pieces of the loss. */

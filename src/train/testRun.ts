@@ -33,10 +33,10 @@ export async function testRun(run: string, { checkpoint, dataDir, reporter, sign
     data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] },
   };
   const dataset = await openDataset(config);
+  if (dataset.test.length === 0) throw new DataError(config.data.dir, 'the data set has no test videos');
   for (const warning of dataset.warnings) reporter.warn(warning);
   const task = await openTask(config, dataset);
   try {
-    if (!task.canTest) throw new DataError(config.data.dir, 'the data set has no test videos');
     const { metrics, files, detection, warnings } = await task.evaluate(
       params,
       (done, total) => reporter.progress({ label: 'testing', done, total }),

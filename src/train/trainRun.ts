@@ -1,18 +1,21 @@
 /** Training as a run: a folder that holds all of it (Node). */
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, exists, readJson, type VideoDataset, writeFileAtomic } from '../data/index.ts';
+import { DataError, exists, isTemporaryFile, readJson, type VideoDataset, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { initAcmNet } from '../localization/acmNet.ts';
 import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import { mergeParams, type Params } from '../nn/index.ts';
 import { readPointer } from './checkpoint.ts';
-import { dumpConfig } from './config.ts';
+import { dumpConfig, runConfigFile } from './config.ts';
 import { openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
-import { lockRun } from './runLock.ts';
+import { lockFile, lockRun } from './runLock.ts';
 import { type TrainSummary, trainLoop } from './trainLoop.ts';
+
+/** The file of a run folder that says what the run is, and what it was started from. */
+const recordFile = 'run.json';
 
 export interface TrainRunOptions {
   /** The run folder: new or empty, unless `resume`. */
@@ -37,10 +40,12 @@ export async function trainRun(
   if (!resume) await refuseUsedFolder(out);
   // Everything that can be wrong is found before anything is written.
   const dataset = await openDataset(config);
-  for (const warning of dataset.warnings) reporter.warn(warning);
   if (dataset.train.length === 0) throw new DataError(config.data.dir, 'the data set has no training videos');
+  for (const warning of dataset.warnings) reporter.warn(warning);
   const task = await openTask(config, dataset);
   if (!task.canTest) reporter.warn('no test videos: the run will be trained without tests');
+  else if (!task.testsDetections)
+    reporter.warn('the test videos have no segments: only their classification is tested, there is no detection mAP');
   await readEveryVideo(dataset, reporter);
   const source = resume ? await startedFrom(out) : from;
   const isFresh = !resume || (await readPointer(out, 'last')) === undefined;
@@ -55,10 +60,12 @@ export async function trainRun(
   await mkdir(out, { recursive: true });
   const unlock = await lockRun(out);
   try {
+    if (!resume) await refuseUsedFolder(out);
+    await removeTemporaryFiles(out);
     if (!resume) {
       const record = { format: 1, task: config.task, method: config.method, classes: dataset.classes, from: source ?? null };
-      await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
-      await writeFileAtomic(join(out, 'config.yaml'), dumpConfig(config));
+      await writeFileAtomic(join(out, recordFile), `${JSON.stringify(record, null, 2)}\n`);
+      await writeFileAtomic(join(out, runConfigFile), dumpConfig(config));
     }
     const { train, test, classes } = dataset;
     reporter.info(
@@ -98,19 +105,27 @@ async function readEveryVideo({ train, test }: VideoDataset, reporter: Reporter)
   }
 }
 
-/** A new run must not mix with what a folder already holds. */
+/**
+ * A new run must not mix with what a folder already holds. The configuration is what makes a folder a run and is written after the
+ * record: what a process killed before that left is not in the way.
+ */
 async function refuseUsedFolder(out: string): Promise<void> {
   if (!(await exists(out))) return;
   const files = await readdir(out);
-  if (files.includes('config.yaml'))
+  if (files.includes(runConfigFile))
     throw new DataError(out, 'the folder holds a run already; go on with it by --resume, or choose another --out');
-  if (files.some(file => file !== 'train.lock'))
+  if (files.some(file => file !== lockFile && file !== recordFile && !isTemporaryFile(file)))
     throw new DataError(out, `expected a new or empty folder, found ${files.length} files`);
+}
+
+/** Removes files that a killed process did not finish. */
+async function removeTemporaryFiles(run: string): Promise<void> {
+  for (const file of await readdir(run)) if (isTemporaryFile(file)) await rm(join(run, file), { force: true });
 }
 
 /** What a run was started from, as `run.json` has it. */
 async function startedFrom(out: string): Promise<string | undefined> {
-  const record = (await readJson(join(out, 'run.json'))) as { from?: string | null };
+  const record = (await readJson(join(out, recordFile))) as { from?: string | null };
   return record.from ?? undefined;
 }
 

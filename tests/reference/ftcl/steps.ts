@@ -9,8 +9,8 @@ import {
   type LossPieces,
   type ModelOptions,
   pairStep,
-  sequenceParams,
   trainable,
+  withoutSequenceParams,
 } from '../../../src/localization/steps.ts';
 import type { Gradients, Params } from '../../../src/nn/index.ts';
 import type { ReferenceCase } from '../case.ts';
@@ -85,9 +85,8 @@ export function stepsOfCase(c: ReferenceCase, params: Params) {
   const run = async (all: Params, { features, label }: Named<NDArray>, pairs?: RecordedPairs): Promise<StepResult> => {
     if (!pairs) throw new Error(`${c.name}: expected recorded pairs for every step`);
     const output = await step(...divided(all), features, label, {}, weightsOf(label, pairs));
-    // As the task has it: without a positive pair the terms are absent, and what only they train has no gradient.
-    const absent = pairs.positive.length === 0 ? Object.fromEntries(sequenceParams.map(name => [name, undefined])) : {};
-    return { ...output, gradients: { ...output.gradients, ...absent }, labels: [label] };
+    const gradients = pairs.positive.length === 0 ? withoutSequenceParams(output.gradients) : output.gradients;
+    return { ...output, gradients, labels: [label] };
   };
   return { run, dispose: step.dispose };
 }
