@@ -5,8 +5,8 @@ import { readText } from '../../src/data/files.ts';
 import { classesOf, multiHotLabel } from '../../src/data/labels.ts';
 import { videoPairs } from '../../src/data/pairs.ts';
 import { guessSubsets, parseSplit } from '../../src/data/splits.ts';
-import { THUMOS14_CLASSES } from '../../src/localization/classes.ts';
 import { readAnnotations } from '../../src/data/videos.ts';
+import { THUMOS14_CLASSES } from '../../src/localization/classes.ts';
 
 const folder = resolve(process.env.INKLING_SHARED ?? '../shared', 'data', 'thumos14');
 
