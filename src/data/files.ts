@@ -104,7 +104,8 @@ export async function writeFileAtomic(path: string, chunks: readonly Uint8Array[
     await rename(temporary, path);
     await syncFolder(folder);
   } catch (thrown) {
-    await rm(temporary, { force: true });
+    // Where nothing can be written there may be nothing to remove either.
+    await rm(temporary, { force: true }).catch(() => {});
     throw new DataError(path, `cannot be written (${messageOf(thrown)})`, { cause: thrown });
   }
 }

@@ -1,4 +1,5 @@
 /** Testing a trained run (Node). */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, writeFileAtomic } from '../data/index.ts';
 import type { CheckpointName } from './checkpoint.ts';
@@ -27,6 +28,8 @@ export interface TestSummary {
 
 /** Tests a run's checkpoint on the test videos of its data set; writes `test-<checkpoint>-detections.json` into the run folder. */
 export async function testRun(run: string, { checkpoint, dataDir, reporter, signal }: TestRunOptions): Promise<TestSummary> {
+  if ((await stat(run).catch(() => undefined))?.isFile())
+    throw new DataError(run, 'expected a run folder, found a file (predict takes a model file)');
   const { config: trained, params, classes } = await loadModel(run, checkpoint);
   const config = {
     ...trained,

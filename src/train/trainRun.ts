@@ -1,5 +1,5 @@
 /** Training as a run: a folder that holds all of it (Node). */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, exists, isTemporaryFile, readJson, type VideoDataset, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
@@ -111,11 +111,12 @@ async function readEveryVideo({ train, test }: VideoDataset, reporter: Reporter)
  */
 async function refuseUsedFolder(out: string): Promise<void> {
   if (!(await exists(out))) return;
+  if (!(await stat(out)).isDirectory()) throw new DataError(out, 'expected a new or empty folder, found a file');
   const files = await readdir(out);
   if (files.includes(runConfigFile))
     throw new DataError(out, 'the folder holds a run already; go on with it by --resume, or choose another --out');
   if (files.some(file => file !== lockFile && file !== recordFile && !isTemporaryFile(file)))
-    throw new DataError(out, `expected a new or empty folder, found ${files.length} files`);
+    throw new DataError(out, `expected a new or empty folder, found ${files.length} file${files.length === 1 ? '' : 's'}`);
 }
 
 /** Removes files that a killed process did not finish. */
