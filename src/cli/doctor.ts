@@ -35,7 +35,6 @@ async function gather() {
   const os = await import('node:os');
   const { readFile } = await import('node:fs/promises');
   const { env: runtime } = await import('onnxruntime-common');
-  const { availableDevices, whyMissing } = await import('../engine/runtime/node.ts');
   const description = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   return {
     inkling: description.version,
@@ -44,9 +43,26 @@ async function gather() {
     cpu: { model: os.cpus()[0]?.model.trim() ?? 'unknown', cores: os.availableParallelism() },
     memory: { total: os.totalmem(), free: os.freemem() },
     onnxruntime: runtime.versions.node ?? runtime.versions.common,
-    devices: await Promise.all(availableDevices().map(async device => ({ device, problem: (await whyMissing(device)) ?? null }))),
+    devices: await probeDevices(),
     allocator: allocatorState(),
   };
+}
+
+/** A device this installation was built for, and why it cannot be used here (null: it can). */
+interface DeviceState {
+  readonly device: string;
+  readonly problem: string | null;
+}
+
+/** Tries the devices in a process of its own. */
+async function probeDevices(): Promise<DeviceState[]> {
+  const { execFile } = await import('node:child_process');
+  const { fileURLToPath } = await import('node:url');
+  const { promisify } = await import('node:util');
+  const own = fileURLToPath(import.meta.url);
+  const probe = own.replace(/doctor\.(ts|js)$/, 'probeDevices.$1');
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, probe], { timeout: 60_000 });
+  return JSON.parse(stdout) as DeviceState[];
 }
 
 function allocatorState(): { settings: Record<string, string>; note: string } {

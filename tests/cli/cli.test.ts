@@ -104,7 +104,7 @@ describe('doctor', () => {
       allocator: { settings: unknown };
     };
     expect(facts.node).toBe(process.versions.node);
-    expect(facts.devices).toContain('cpu');
+    expect(facts.devices).toContainEqual({ device: 'cpu', problem: null });
     expect(facts.cpu.cores).toBeGreaterThan(0);
     expect(facts.allocator.settings).toEqual({ MALLOC_TRIM_THRESHOLD_: '77' });
   });

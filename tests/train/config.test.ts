@@ -48,7 +48,15 @@ describe('the configurations of the package', () => {
   it('all load, and survive a dump unchanged', async () => {
     const names = (await readdir(packageConfigs, { recursive: true })).filter(name => /\/[^/]+\/[^/]+\.yaml$/.test(name));
     expect(names.sort()).toEqual(
-      ['activitynet/acm-net', 'activitynet/ftcl', 'gym-untrimmed/acm-net', 'gym-untrimmed/ftcl', 'synthetic/acm-net']
+      [
+        'activitynet/acm-net',
+        'activitynet/ftcl',
+        'features/acm-net',
+        'features/ftcl',
+        'gym-untrimmed/acm-net',
+        'gym-untrimmed/ftcl',
+        'synthetic/acm-net',
+      ]
         .concat('thumos14/acm-net', 'thumos14/ftcl')
         .map(name => `localization/${name}.yaml`),
     );

@@ -1,8 +1,11 @@
 /** ONNX Runtime in Node (the npm package `onnxruntime-node`). */
-import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
+import { env, InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type DType, type NDArray, ndarray, type TypedArrays } from '../ndarray.ts';
 import { encodeModel, GraphBuilder } from '../onnx.ts';
 import type { Device, Runtime, Session, SessionOptions } from './runtime.ts';
+
+// What goes wrong is thrown; the runtime's own lines on standard error would say it a second time.
+env.logLevel = 'fatal';
 
 const cudaHint = '; CUDA libraries come with a separate install step of onnxruntime-node, see docs/devices.md';
 
