@@ -2,6 +2,7 @@ import { sizeOf } from './ndarray.ts';
 import { apply1, identityOp, rule, ShapeError, scalar } from './op.ts';
 import { broadcastTo } from './ops/broadcast.ts';
 import { add } from './ops/elementwise.ts';
+import { sumOfProducts } from './ops/linear.ts';
 import { isTensor, leavesOf, mapTree } from './pytree.ts';
 import { ancestors, type Node, type Tensor } from './tensor.ts';
 
@@ -18,7 +19,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
   const accumulated = new Map<Tensor, Tensor>();
   const accumulate = (tensor: Tensor, cotangent: Tensor) => {
     const before = accumulated.get(tensor);
-    accumulated.set(tensor, before ? add(before, cotangent) : cotangent);
+    accumulated.set(tensor, before ? (sumOfProducts(before, cotangent) ?? add(before, cotangent)) : cotangent);
   };
   for (const [i, output] of outputs.entries()) accumulate(output, cotangents[i]);
 

@@ -1,21 +1,7 @@
 import { vjp } from './grad.ts';
 import { apply1, identityOp, type Op, rule, zero } from './op.ts';
+import { after } from './ops/order.ts';
 import type { Tensor } from './tensor.ts';
-
-/**
- * x, but not before `after` has been computed: without it a runtime may compute what only the backward pass needs right at the start,
- * and hold it. Lowered as a reshape, which copies nothing, to x's own shape plus a zero made from `after`.
- */
-const afterOp: Op<null> = {
-  name: 'after',
-  infer: (_, x) => [x],
-  lower: (g, [x, after], { inputs: [{ shape }] }) => {
-    const one = g.node('Slice', [g.reshape(after, [-1]), g.ints([0]), g.ints([1]), g.ints([0]), g.ints([1])]);
-    const nought = g.node('Mul', [g.cast(g.cast(one, 'bool'), 'int64'), g.ints([0])]);
-    return [g.node('Reshape', [x, g.node('Add', [nought, g.ints(shape)])], { allowzero: { int: 1 } })];
-  },
-  vjp: ([ct]) => [ct, undefined],
-};
 
 interface Rematerialized {
   readonly f: (...args: readonly Tensor[]) => Tensor;
@@ -26,7 +12,7 @@ const rematOp: Op<Rematerialized> = {
   ...(identityOp as unknown as Op<Rematerialized>),
   vjp: ([ct], { attrs: { f }, inputs: [, ...args] }) => {
     if (!ct) return [undefined, ...zero([], { inputs: args } as never)];
-    const again = args.map(x => (x.rank === 0 ? x : apply1(afterOp, [x, ct], null)));
+    const again = args.map(x => after(x, ct));
     const floating = again.filter(x => x.dtype.startsWith('float'));
     const cotangents = vjp([f(...again)], [ct], floating);
     return [undefined, ...again.map(x => (floating.includes(x) ? cotangents[floating.indexOf(x)] : undefined))];

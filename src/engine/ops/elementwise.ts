@@ -4,6 +4,7 @@ import { apply1, broadcastShapes, type Op, rule, ShapeError, sameShape, scalar, 
 import { Tensor } from '../tensor.ts';
 import { sumTo, unbroadcast } from './broadcast.ts';
 import { lowerErfFloat64 } from './erfFloat64.ts';
+import { afterIfLarge } from './order.ts';
 import { cast } from './shape.ts';
 
 /** A tensor, or a number that takes the other operand's element type. */
@@ -50,7 +51,7 @@ export const ceil = unary('ceil', 'Ceil', () => undefined);
 export const sin = unary('sin', 'Sin', (ct, x) => mul(ct, cos(x)));
 export const cos: (x: Tensor) => Tensor = unary('cos', 'Cos', (ct, x) => neg(mul(ct, sin(x))));
 /** max(x, 0); the derivative at 0 is 0. */
-export const relu = unary('relu', 'Relu', (ct, _, y) => mul(ct, cast(greater(y, 0), y.dtype)));
+export const relu = unary('relu', 'Relu', (ct, _, y) => mul(ct, cast(greater(afterIfLarge(y, ct), 0), y.dtype)));
 /** 1 / (1 + e^-x) */
 export const sigmoid = unary('sigmoid', 'Sigmoid', (ct, _, y) => mul(ct, mul(y, sub(1, y))));
 /** Hyperbolic tangent. */
@@ -197,6 +198,28 @@ export function clamp(x: Tensor, low: number, high: number): Tensor {
   if (bound(low) !== undefined) y = where(less(y, low), low, y);
   if (bound(high) !== undefined) y = where(greater(y, high), high, y);
   return y;
+}
+
+const addBiasOp: Op<null> = {
+  name: 'addBias',
+  infer: (_, x, bias) => {
+    rule(x.dtype === bias.dtype, `element types ${x.dtype} and ${bias.dtype} differ; cast one`);
+    const last = x.shape[x.shape.length - 1];
+    rule(bias.shape.length === 1 && bias.shape[0] === last, `the bias must be [${last}], the last extent`);
+    return [x];
+  },
+  lower: (g, inputs) => [g.node('Add', inputs)],
+  // The bias's sum comes first, so that the cotangent need not be held for it until everything else is done.
+  vjp: ([ct], { inputs: [, bias] }) => {
+    if (!ct) return [undefined, undefined];
+    const sum = sumTo(ct, bias.shape);
+    return [afterIfLarge(ct, sum), sum];
+  },
+};
+
+/** x + bias along the last axis: x `[…, n]`, bias `[n]`. */
+export function addBias(x: Tensor, bias: Tensor): Tensor {
+  return apply1(addBiasOp, [x, bias], null);
 }
 
 // --------------------------------------------------------------------------------- comparisons, choice

@@ -1,6 +1,6 @@
 import { rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, mul, sub } from './elementwise.ts';
+import { add, addBias, mul, sub } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reshape } from './shape.ts';
 import { pad, slice, stack, unstack } from './slice.ts';
@@ -25,7 +25,7 @@ export function temporalConv(x: Tensor, weight: Tensor, bias?: Tensor, { dilatio
   rule(width % 2 === 1, `temporalConv: kernel width ${width} must be odd`);
   const wide = inputs * outputs >= winogradFrom && x.dtype === 'float32';
   const y = wide && width === 3 && dilation === 1 ? winograd(x, weight) : taps(x, weight, dilation);
-  return bias ? add(y, bias) : y;
+  return bias ? addBias(y, bias) : y;
 }
 
 /** y_t = sum over k of W_k x_(t + (k - (width-1)/2) dilation), one matrix product a tap. */
