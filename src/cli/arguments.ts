@@ -1,6 +1,6 @@
 /** Values of command-line options. */
 
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** A whole number of at least 0. @throws InvalidArgumentError naming what was expected */
 export function parseSeed(text: string): number {
@@ -8,6 +8,19 @@ export function parseSeed(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
     throw new InvalidArgumentError('expected a whole number of at least 0.');
   return value;
+}
+
+/** A whole number of at least 1. @throws InvalidArgumentError naming what was expected */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('expected a whole number of at least 1.');
+  return value;
+}
+
+/** Where a trained model runs, in the place of where it was trained. */
+export function deviceOption(): Option {
+  return new Option('--device <device>', 'where to run (default: as in training)').choices(['cpu', 'cuda', 'webgpu']);
 }
 
 /** Collects an option that may be given several times. */

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import type { Finding } from '../data/checkData.ts';
+import type { Config } from '../train/config.ts';
 import { collect } from './arguments.ts';
 
 interface CheckDataOptions {
@@ -25,7 +27,8 @@ export function checkDataCommand(): Command {
 async function runCheckData(source: string, options: CheckDataOptions): Promise<void> {
   const { checkData } = await import('../data/checkData.ts');
   const { printJson, printLines } = await import('./output.ts');
-  const findings = await checkData(...(await checkArguments(source, options)));
+  const config = await configOf(source, options);
+  const findings = [...(config ? await checkConfig(config) : await checkData(source))];
   const ok = findings.every(finding => finding.level !== 'error');
   if (!ok) process.exitCode = 1;
   if (options.json) printJson({ ok, findings });
@@ -33,18 +36,33 @@ async function runCheckData(source: string, options: CheckDataOptions): Promise<
     printLines([...findings.map(({ level, message }) => `${level}: ${message}`), ok ? 'no errors' : 'the data set has errors']);
 }
 
-type CheckArguments = Parameters<typeof import('../data/checkData.ts')['checkData']>;
-
-async function checkArguments(source: string, { data, set = [] }: CheckDataOptions): Promise<CheckArguments> {
+/** The configuration that the arguments mean; undefined for a data folder. */
+async function configOf(source: string, { data, set = [] }: CheckDataOptions): Promise<Config | undefined> {
   const { stat } = await import('node:fs/promises');
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   if (isFolder) {
     if (data !== undefined || set.length > 0) throw new Error(`${source} is a folder; --data and --set go with a configuration`);
-    return [source];
+    return undefined;
   }
   const { loadConfig } = await import('../train/config.ts');
-  const { videoDatasetOptions } = await import('../localization/config.ts');
   const { config } = await loadConfig(source, { sets: set });
+  return data === undefined ? config : { ...config, data: { ...config.data, dir: data } };
+}
+
+/** The data set's findings and, where it has no errors, what training and testing on it would stumble over. */
+async function checkConfig(config: Config): Promise<Finding[]> {
+  const { checkData } = await import('../data/checkData.ts');
+  const { videoDatasetOptions } = await import('../localization/config.ts');
   const snippetSeconds = config.data.snippetFrames / config.data.framesPerSecond;
-  return [{ ...videoDatasetOptions(config), ...(data === undefined ? {} : { dir: data }) }, { snippetSeconds }];
+  const findings = await checkData(videoDatasetOptions(config), { snippetSeconds });
+  if (findings.some(({ level }) => level === 'error')) return [...findings];
+  const { openDataset, openTask } = await import('../train/localizationRun.ts');
+  const { errorLine } = await import('./errors.ts');
+  try {
+    const task = await openTask(config, await openDataset(config));
+    await task.dispose();
+    return [...findings];
+  } catch (error) {
+    return [{ level: 'error', message: errorLine(error).replace(/^error: /, '') }, ...findings];
+  }
 }

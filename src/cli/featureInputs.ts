@@ -1,24 +1,31 @@
 /** The feature files that command-line inputs mean. */
 
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
+import type { FeatureInput } from '../train/predict.ts';
 
 /**
- * Files as they are, folders as the `.npy` and `.npz` files in them, sorted by name.
+ * Files as they are, folders as the `.npy` and `.npz` files in them (or in their `rgb/` and `flow/`, put side by side), sorted by name.
  * @throws Error naming an input that does not exist, or a folder without feature files
  */
-export async function featureInputs(inputs: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
+export async function featureInputs(inputs: readonly string[]): Promise<FeatureInput[]> {
+  const found: FeatureInput[] = [];
   for (const input of inputs) {
-    const found = await stat(input).catch(() => undefined);
-    if (!found) throw new Error(`${input}: no such file or folder`);
-    if (!found.isDirectory()) {
-      files.push(input);
-      continue;
-    }
-    const names = (await readdir(input)).filter(name => /\.np[yz]$/i.test(name)).sort();
-    if (names.length === 0) throw new Error(`${input}: expected feature files (.npy, .npz), found none`);
-    files.push(...names.map(name => join(input, name)));
+    const stats = await stat(input).catch(() => undefined);
+    if (!stats) throw new Error(`${input}: no such file or folder`);
+    if (!stats.isDirectory()) found.push({ name: parse(input).name, files: [input] });
+    else found.push(...(await inputsOfFolder(input)));
   }
-  return files;
+  return found;
+}
+
+async function inputsOfFolder(folder: string): Promise<FeatureInput[]> {
+  const isStream = async (name: string) => (await stat(join(folder, name)).catch(() => undefined))?.isDirectory() === true;
+  const streams = (await isStream('rgb')) && (await isStream('flow'));
+  const names = (await readdir(streams ? join(folder, 'rgb') : folder)).filter(name => /\.np[yz]$/i.test(name)).sort();
+  if (names.length === 0) throw new Error(`${folder}: expected feature files (.npy, .npz), found none`);
+  return names.map(file => ({
+    name: parse(file).name,
+    files: streams ? [join(folder, 'rgb', file), join(folder, 'flow', file)] : [join(folder, file)],
+  }));
 }

@@ -1,7 +1,13 @@
-import { Command } from 'commander';
+import { dirname } from 'node:path';
+import { Command, Option } from 'commander';
+import type { Device } from '../engine/index.ts';
 import { withAllocator } from './allocator.ts';
+import { deviceOption, parseCount } from './arguments.ts';
 
 interface PredictOptions {
+  readonly checkpoint?: 'last' | 'best';
+  readonly device?: Device;
+  readonly threads?: number;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -11,7 +17,10 @@ export function predictCommand(): Command {
   return new Command('predict')
     .description('find actions in feature files')
     .argument('<model>', 'a run folder, or an exported model file')
-    .argument('<inputs...>', 'feature files (.npy, .npz), or folders of them')
+    .argument('<inputs...>', 'feature files (.npy, .npz), or folders of them (also with rgb/ and flow/ inside)')
+    .addOption(new Option('--checkpoint <name>', 'which weights of a run (default: those it selected)').choices(['last', 'best']))
+    .addOption(deviceOption())
+    .option('--threads <n>', 'threads within one operation', parseCount)
     .option('--out <file>', 'write the detections to a file, as ActivityNet-style JSON')
     .option('--json', 'print one JSON object: the detections, or with --out how many there are')
     .addHelpText('after', '\nExample:\n  $ inkling predict runs/phase2 features/video1.npy --out detections.json')
@@ -20,7 +29,11 @@ export function predictCommand(): Command {
     );
 }
 
-async function runPredict(modelPath: string, inputs: readonly string[], { out, json }: PredictOptions): Promise<void> {
+async function runPredict(modelPath: string, inputs: readonly string[], options: PredictOptions): Promise<void> {
+  const { out, json, checkpoint, device, threads } = options;
+  const { exists } = await import('../data/files.ts');
+  if (out !== undefined && !(await exists(dirname(out))))
+    throw new Error(`${out}: there is no folder ${dirname(out)} to write it to`);
   const { featureInputs } = await import('./featureInputs.ts');
   const files = await featureInputs(inputs);
   const { consoleReporter } = await import('../train/reporter.ts');
@@ -28,7 +41,11 @@ async function runPredict(modelPath: string, inputs: readonly string[], { out, j
   const { predictFiles } = await import('../train/predict.ts');
   const { detectionsJson } = await import('../localization/detections.ts');
   const { printJson, printLines } = await import('./output.ts');
-  const found = await predictFiles(await loadModel(modelPath), files, consoleReporter());
+  const found = await predictFiles(await loadModel(modelPath, checkpoint), files, {
+    reporter: consoleReporter(),
+    device,
+    threads,
+  });
   const result = detectionsJson(found);
   const count = [...found.values()].reduce((sum, detections) => sum + detections.length, 0);
   if (out !== undefined) {

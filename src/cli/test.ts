@@ -1,8 +1,12 @@
 import { Command, Option } from 'commander';
+import type { Device } from '../engine/index.ts';
 import { withAllocator } from './allocator.ts';
+import { deviceOption, parseCount } from './arguments.ts';
 
 interface TestOptions {
-  readonly checkpoint: 'last' | 'best';
+  readonly checkpoint?: 'last' | 'best';
+  readonly device?: Device;
+  readonly threads?: number;
   readonly data?: string;
   readonly json?: boolean;
 }
@@ -12,20 +16,29 @@ export function testCommand(): Command {
   return new Command('test')
     .description('test a run on the test videos of its data set')
     .argument('<run>', 'a run folder')
-    .addOption(new Option('--checkpoint <name>', 'which weights').choices(['last', 'best']).default('last'))
+    .addOption(
+      new Option('--checkpoint <name>', 'which weights (default: those the run selected, see evaluation.select)').choices([
+        'last',
+        'best',
+      ]),
+    )
+    .addOption(deviceOption())
+    .option('--threads <n>', 'threads within one operation', parseCount)
     .option('--data <dir>', 'the data folder, in place of the one trained on')
     .option('--json', 'print the outcome as one JSON object, in fractions')
     .addHelpText('after', '\nExample:\n  $ inkling test runs/phase2 --checkpoint last')
     .action((run: string, options: TestOptions) => withAllocator(() => runTest(run, options)));
 }
 
-async function runTest(run: string, { checkpoint, data, json }: TestOptions): Promise<void> {
+async function runTest(run: string, { checkpoint: named, device, threads, data, json }: TestOptions): Promise<void> {
   const { consoleReporter } = await import('../train/reporter.ts');
   const { testRun } = await import('../train/testRun.ts');
   const { mapJson, mapTable } = await import('./mapTable.ts');
   const { alignColumns, percent, printJson, printLines } = await import('./output.ts');
-  const { mAP, average, metrics, detectionsFile } = await testRun(run, {
-    checkpoint,
+  const { checkpoint, mAP, average, metrics, detectionsFile } = await testRun(run, {
+    checkpoint: named,
+    device,
+    threads,
     dataDir: data,
     reporter: consoleReporter(),
   });

@@ -54,7 +54,7 @@ function show(value: unknown): string {
  * Everything but `annotations[].label` may be missing; an annotation without `segment` is a video-level label.
  * @param json the parsed file
  * @param where the file's name, for messages
- * @throws DataError naming the file, the video and the value, e.g. for a segment that is not finite or does not end after its start
+ * @throws DataError naming the file, the video and the value, e.g. for a segment that is not finite or ends before its start
  */
 export function parseAnnotations(json: unknown, where: string): Annotations {
   if (!isObject(json) || !isObject(json.database)) {
@@ -111,7 +111,7 @@ function parseInstance(value: unknown, place: string): Instance {
   const [start, end] = segment as [number, number];
   const shown = `[${start}, ${end}]`;
   if (!Number.isFinite(start) || !Number.isFinite(end)) throw new DataError(place, `segment ${shown} is not finite`);
-  if (end <= start) throw new DataError(place, `segment ${shown} does not end after its start`);
+  if (end < start) throw new DataError(place, `segment ${shown} ends before its start`);
   return { label, segment: [start, end] };
 }
 

@@ -36,15 +36,17 @@ export async function readFeatureFile(path: string): Promise<Features> {
 async function openFeatureFile(path: string): Promise<HeldFile> {
   const bytes = await readBytes(path);
   const decode = (): Features => {
-    const array = path.endsWith('.npz') ? onlyArray(parseNpz(bytes, path), path) : parseNpy(bytes, path);
+    const array = isNpz(path) ? onlyArray(parseNpz(bytes, path), path) : parseNpy(bytes, path);
     return astype(array, 'float32');
   };
   const features = decode();
   checkFeatures(features, path);
   const decodedBytes = features.data.byteLength;
-  const compact = !path.endsWith('.npz') && bytes.length < decodedBytes;
+  const compact = !isNpz(path) && bytes.length < decodedBytes;
   return compact ? { bytes: bytes.length, features: decode } : { bytes: decodedBytes, features: () => features };
 }
+
+const isNpz = (path: string): boolean => path.toLowerCase().endsWith('.npz');
 
 function onlyArray(arrays: Record<string, NDArray>, path: string): NDArray {
   const names = Object.keys(arrays);

@@ -1,15 +1,8 @@
 /** Training batches: which videos, which of their snippets, which dropout masks, all decided by keys. */
-import {
-  batches,
-  drawsFromKey,
-  inBatchPairs,
-  type Pair,
-  randomIndices,
-  sampleNegatives,
-  samplePairs,
-  type VideoItem,
-  videoPairs,
-} from '../data/index.ts';
+import { batches } from '../data/loader.ts';
+import { inBatchPairs, type Pair, sampleNegatives, samplePairs, videoPairs } from '../data/pairs.ts';
+import { drawsFromKey, randomIndices } from '../data/sampling.ts';
+import type { VideoItem } from '../data/videos.ts';
 import { type NDArray, ndarray } from '../engine/index.ts';
 import { fold, type Key } from '../engine/random.ts';
 import { type AcmNetMasks, type AcmNetOptions, acmNetMasks } from './acmNet.ts';

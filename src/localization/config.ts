@@ -6,7 +6,7 @@ import type { AcmLossOptions } from './acmLoss.ts';
 import type { AcmNetOptions } from './acmNet.ts';
 import { ACTIVITYNET_CLASSES, THUMOS14_CLASSES } from './classes.ts';
 import type { EvaluationOptions } from './evaluate.ts';
-import type { SequenceLossOptions } from './ftclLoss.ts';
+import { type SequenceLossOptions, snippetsNeeded } from './ftclLoss.ts';
 import type { LocalizeOptions } from './localize.ts';
 import type { Suppression } from './nms.ts';
 import { steppedThresholds } from './thresholds.ts';
@@ -167,8 +167,7 @@ export const localizationConfig = keys.superRefine((config, context) => {
     problem('loss.sequence.terms', 'pairs, since method ftcl trains on pairs of videos');
   if (config.method === 'acm-net' && terms === 'pairs')
     problem('loss.sequence.terms', 'none or in-batch, since method acm-net trains on single videos (method ftcl takes pairs)');
-  const { lcsLength, fsdLength, fsdBackground } = config.model;
-  const needed = Math.max(lcsLength, fsdBackground === 'published' ? 2 * fsdLength : fsdLength);
+  const needed = snippetsNeeded(config.model);
   if (terms !== 'none' && config.data.samples < needed)
     problem('data.samples', `at least ${needed} snippets, which the sequence terms compare (model.lcsLength, model.fsdLength)`);
   const { tious, average } = config.evaluation;

@@ -16,7 +16,7 @@ import {
 } from '../engine/index.ts';
 import { sameShape } from '../engine/op.ts';
 import { type AcmLoss, type AcmLossInput, type AcmLossOptions, acmLoss } from './acmLoss.ts';
-import type { AcmNetOutput } from './acmNet.ts';
+import type { AcmNetOptions, AcmNetOutput } from './acmNet.ts';
 import { fsdOfSequences } from './sequences/fsd.ts';
 import { lcs } from './sequences/lcs.ts';
 import { type CosineOptions, cosineSimilarity, rescaledSimilarity } from './sequences/similarity.ts';
@@ -32,6 +32,15 @@ export interface SequenceLossOptions extends CosineOptions {
   readonly gamma: number;
   /** How scores of different and of same pairs are set against each other: published `difference`, or `softplus(difference / 0.2)`. */
   readonly contrast?: 'difference' | 'softplus';
+}
+
+/** How many snippets a training sample needs, so that every sequence that is compared has its full length. */
+export function snippetsNeeded({
+  lcsLength,
+  fsdLength,
+  fsdBackground,
+}: Pick<AcmNetOptions, 'lcsLength' | 'fsdLength' | 'fsdBackground'>): number {
+  return Math.max(lcsLength, fsdBackground === 'background-attention' ? fsdLength : 2 * fsdLength);
 }
 
 /** What of a network's output the sequence terms read. */
@@ -199,21 +208,29 @@ export function acmInBatchLoss(
   const acm = acmLoss(output, labels, acmOptions);
   const { first, second } = allPairs(labels.shape[0]);
   if (first.length === 0) return withTerms(acm, {});
+  const hasPairs = greater(sum(weights.positive), 0);
+  const counts = reshape(greater(add(weights.positive, weights.negative), 0), [-1, 1, 1]);
+  // Where zero rows make NaN, what a pair of weight 0 is made of must not reach the gradients either: 0 times NaN is NaN.
+  const rowsOf = (block: Tensor, of: readonly number[]) => {
+    const rows = take(block, of);
+    return options.zeroRows === 'nan' ? where(counts, rows, 1) : rows;
+  };
   const term = (weight: number, scores: () => { negative: Tensor; positive: Tensor }) => {
     if (weight === 0) return undefined;
     const { negative, positive } = scores();
     const weighted = (scored: Tensor, w: Tensor) => sum(mul(scored, cast(w, scored.dtype)));
     const difference = sub(weighted(negative, weights.negative), weighted(positive, weights.positive));
-    return mul(contrast(difference, options), weight);
+    return mul(mul(contrast(difference, options), cast(hasPairs, difference.dtype)), weight);
   };
 
   const fsdScores = () => {
-    const score = (block: Tensor) => fsdOfSequences(take(output.fsdAction, first), take(block, second), options.gamma, options);
+    const score = (block: Tensor) =>
+      fsdOfSequences(rowsOf(output.fsdAction, first), rowsOf(block, second), options.gamma, options);
     return { negative: score(output.fsdBackground), positive: score(output.fsdAction) };
   };
   const lcsScores = () => {
     const rows = output.lcsCandidates;
-    const similarity = rescaledSimilarity(cosineSimilarity(take(rows, first), take(rows, second), options));
+    const similarity = rescaledSimilarity(cosineSimilarity(rowsOf(rows, first), rowsOf(rows, second), options));
     const scores = lcs(similarity, options.lcsThreshold);
     return { negative: scores, positive: scores };
   };

@@ -1,4 +1,5 @@
-import { type Features, gatherRows, uniformIndices } from '../data/index.ts';
+import type { Features } from '../data/features.ts';
+import { gatherRows, uniformIndices } from '../data/sampling.ts';
 import { type NDArray, ndarray } from '../engine/index.ts';
 import type { Params } from '../nn/index.ts';
 import type { VideoPrediction } from './localize.ts';

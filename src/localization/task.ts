@@ -1,5 +1,5 @@
 /** ACM-Net and FTCL as something to train and test: data, steps and metrics put together. */
-import type { VideoDataset } from '../data/index.ts';
+import type { VideoDataset, VideoItem } from '../data/videos.ts';
 import { type NDArray, ndarray } from '../engine/index.ts';
 import type { Key } from '../engine/random.ts';
 import type { Gradients, Params } from '../nn/index.ts';
@@ -18,6 +18,7 @@ import { classificationMAP, exactMatches } from './classification.ts';
 import type { Detection } from './detections.ts';
 import { type Detections, detectionsJson } from './detections.ts';
 import { type DetectionMetrics, type EvaluationOptions, evaluateDetections, type GroundTruth } from './evaluate.ts';
+import { snippetsNeeded } from './ftclLoss.ts';
 import { evaluateVideo } from './inferVideo.ts';
 import { type LocalizeOptions, localize } from './localize.ts';
 import {
@@ -83,17 +84,15 @@ export type LocalizationTask = ReturnType<typeof localizationTask>;
  */
 export function localizationTask(options: LocalizationTaskOptions) {
   const { dataset, network, terms, samples, sequence } = options;
-  const needed = terms === 'none' ? 1 : Math.max(network.lcsLength, 2 * network.fsdLength);
+  const needed = terms === 'none' ? 1 : snippetsNeeded(network);
   if (samples < needed)
-    throw new Error(
-      `data.samples: the sequence terms need at least ${needed} snippets (lcsLength, twice fsdLength), found ${samples}`,
-    );
+    throw new Error(`data.samples: the sequence terms need at least ${needed} snippets (lcsLength, fsdLength), found ${samples}`);
   const usesFsd = terms !== 'none' && sequence.fsdWeight !== 0;
   const evaluation = evaluationStep(options, options.where);
   const { epoch, dispose } = trainingEpochs(options, usesFsd);
   return {
     classes: dataset.classes,
-    canTest: dataset.test.length > 0,
+    canTest: options.groundTruth !== undefined ? dataset.test.length > 0 : dataset.test.some(isLabelled),
     /** Whether there are segments to judge detections by; otherwise only classification is tested. */
     testsDetections: options.groundTruth !== undefined,
     init: (key: Key): Params => initAcmNet(network, key),
@@ -192,14 +191,18 @@ async function evaluateTask(
   const scores = new Float32Array(videos.length * (classes + 1));
   const labels = new Float32Array(videos.length * classes);
   const sums: Record<string, number> = {};
+  const labelled = videos.filter(isLabelled).length;
   for (const [i, video] of videos.entries()) {
     signal?.throwIfAborted();
     const { prediction, pieces } = await evaluateVideo(step, params, await video.load(), video.label, samples);
     detections.set(video.name, localize(prediction, dataset.classes, options.localize));
     scores.set(prediction.classScores.data as Float32Array, i * (classes + 1));
     labels.set(video.label, i * classes);
-    for (const [name, value] of Object.entries(pieceValues(pieces)))
-      sums[`loss.${name}`] = (sums[`loss.${name}`] ?? 0) + value / videos.length;
+    // A video without a label has no loss.
+    if (isLabelled(video)) {
+      for (const [name, value] of Object.entries(pieceValues(pieces)))
+        sums[`loss.${name}`] = (sums[`loss.${name}`] ?? 0) + value / labelled;
+    }
     progress(i + 1, videos.length);
   }
   const byVideo = [
@@ -207,11 +210,9 @@ async function evaluateTask(
     ndarray('float32', [videos.length, classes], labels),
   ] as const;
   const matches = exactMatches(...byVideo, classThreshold);
-  const classification = {
-    'classification.mAP': classificationMAP(...byVideo).mAP,
-    'classification.accuracy': matches.reduce((a, b) => a + b, 0) / videos.length,
-    ...sums,
-  };
+  const accuracy = matches.reduce((a, b) => a + b, 0) / videos.length;
+  const classification: Record<string, number> =
+    labelled > 0 ? { 'classification.mAP': classificationMAP(...byVideo).mAP, 'classification.accuracy': accuracy, ...sums } : {};
   const files = { 'detections.json': detectionsText(detections) };
   if (!groundTruth) return { metrics: classification, primary: 'classification.mAP', files, warnings: [] };
 
@@ -220,6 +221,11 @@ async function evaluateTask(
   const perThreshold = Object.fromEntries(detection.tious.map((t, i) => [`mAP@${thresholdName(t)}`, detection.mAP[i]]));
   const metrics = { [primary]: detection.average.value, ...perThreshold, ...classification };
   return { metrics, primary, files, warnings: detection.warnings, detection };
+}
+
+/** Whether a video has a label at all. */
+function isLabelled({ label }: VideoItem): boolean {
+  return label.some(value => value > 0);
 }
 
 /** Detections as the text of an ActivityNet-style JSON file. */

@@ -19,7 +19,7 @@ export function steppedThresholds(start: number, last: number, step: number): nu
 }
 
 /**
- * Thresholds from text: `0.5`, a comma list `0.3,0.5,0.7`, or `start:step:last` with `last` included, e.g. `0.1:0.1:0.7`.
+ * Thresholds from text, ascending: `0.5`, a comma list `0.3,0.5,0.7`, or `start:step:last` with `last` included, e.g. `0.1:0.1:0.7`.
  * @throws RangeError naming the text if it is none of these or a value is outside (0, 1].
  */
 export function parseThresholds(text: string): number[] {
@@ -33,12 +33,13 @@ export function parseThresholds(text: string): number[] {
   if (range.length === 3 && (!(numbers[1] > 0) || numbers[2] < numbers[0])) fail();
   const thresholds = range.length === 3 ? steppedThresholds(numbers[0], numbers[2], numbers[1]) : numbers;
   // Stepping may end a few bits above 1; the range check must not turn 0.1:0.1:1 away.
-  return thresholds.every(t => t > 0 && t <= 1 + 1e-9) ? thresholds : fail();
+  return thresholds.every(t => t > 0 && t <= 1 + 1e-9) ? [...new Set(thresholds)].sort((a, b) => a - b) : fail();
 }
 
-/** A threshold as it is written in names and keys: `0.30000000000000004` is `0.3`. */
+/** A threshold as it is written in names and keys: `0.30000000000000004` is `0.3`, and 1 is `1.0` (a key `1` would sort first in JSON). */
 export function thresholdName(threshold: number): string {
-  return String(Number(threshold.toFixed(6)));
+  const text = String(Number(threshold.toFixed(6)));
+  return text.includes('.') ? text : `${text}.0`;
 }
 
 /** The name of a list of thresholds: `0.1:0.7` for its first and last, `0.5` for a single one. */

@@ -114,6 +114,11 @@ export async function loadLast(run: string): Promise<TrainingState | undefined> 
   return { epoch: pointer.epoch, params, optimizer: { step, slots } };
 }
 
+/** The checkpoint that counts: the best one where the run keeps one (evaluation.select), else the last. */
+export async function selectedCheckpoint(run: string): Promise<CheckpointName> {
+  return (await readPointer(run, 'best')) ? 'best' : 'last';
+}
+
 /** Weights of a run's checkpoint with their metadata. @throws DataError if the run has no such checkpoint. */
 export async function loadCheckpoint(
   run: string,

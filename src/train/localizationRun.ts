@@ -1,6 +1,6 @@
 /** From a configuration to the localisation task: opens the data set and hands every option on (Node). */
 import { resolve } from 'node:path';
-import { featureCache, openVideoDataset, readAnnotations, type VideoDataset } from '../data/index.ts';
+import { DataError, featureCache, messageOf, openVideoDataset, readAnnotations, type VideoDataset } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import {
   acmLossOptions,
@@ -11,6 +11,7 @@ import {
   sequenceLossOptions,
   videoDatasetOptions,
 } from '../localization/config.ts';
+import { evaluateDetections, type GroundTruth } from '../localization/evaluate.ts';
 import { type LocalizationTask, localizationTask } from '../localization/task.ts';
 
 /** Opens the data set that a configuration names. @throws DataError naming the file or video that is wrong. */
@@ -21,16 +22,66 @@ export async function openDataset(config: LocalizationConfig): Promise<VideoData
   });
 }
 
-/** The task of a configuration on its opened data set. */
+/**
+ * The segments that a configuration's tests are judged by; undefined where the test videos have none, for video-level labels suffice to
+ * train. Everything an evaluation would stumble over after an epoch is found here.
+ * @throws DataError if only some test videos have segments, or `data.groundTruth` has none for them.
+ */
+async function groundTruthOf({ data }: LocalizationConfig, dataset: VideoDataset): Promise<GroundTruth | undefined> {
+  if (dataset.test.length === 0) return undefined;
+  const names = dataset.test.map(video => video.name);
+  if (!data.groundTruth) {
+    const own = names.map(name => dataset.annotations.videos.get(name)?.instances ?? []);
+    return own.some(instances => instances.some(i => i.segment)) ? dataset.annotations : undefined;
+  }
+  const path = resolve(data.dir, data.groundTruth);
+  const { videos } = await readAnnotations(path);
+  if (!names.some(name => videos.get(name)?.instances.some(i => i.segment))) {
+    throw new DataError(path, `expected segments of the test videos (${names[0]}, …), found none`);
+  }
+  const labels = new Set([...videos.values()].flatMap(video => video.labels));
+  if (!dataset.classes.some(name => labels.has(name))) {
+    throw new DataError(
+      path,
+      `none of its labels (${[...labels].slice(0, 3).join(', ')}, …) is a class of the data set (${dataset.classes[0]}, …)`,
+    );
+  }
+  // A ground truth without subsets means the videos that are tested.
+  const hasSubsets = [...videos.values()].some(video => video.subset !== undefined);
+  return {
+    videos: hasSubsets
+      ? videos
+      : new Map(
+          [...videos]
+            .filter(([name]) => names.includes(name))
+            .map(([name, video]) => [name, { ...video, subset: dataset.testSubset }]),
+        ),
+  };
+}
+
+/**
+ * The task of a configuration on its opened data set.
+ * @throws DataError for ground truth that could not be evaluated.
+ */
 export async function openTask(config: LocalizationConfig, dataset: VideoDataset): Promise<LocalizationTask> {
   const { data, train, loss } = config;
-  const names = dataset.test.map(video => video.name);
-  const annotations = data.groundTruth ? await readAnnotations(resolve(data.dir, data.groundTruth)) : dataset.annotations;
-  // Video-level labels suffice to train; where the test videos have no segments either, only their classification is tested.
-  const hasSegments = names.some(name => annotations.videos.get(name)?.instances.some(instance => instance.segment));
+  const groundTruth = await groundTruthOf(config, dataset);
+  const evaluation = evaluationOptions(
+    config,
+    dataset.test.map(video => video.name),
+    dataset.testSubset,
+  );
+  if (groundTruth) {
+    try {
+      // Of no detections, for its checks of the ground truth.
+      evaluateDetections(new Map(), groundTruth, evaluation);
+    } catch (error) {
+      throw new DataError(data.groundTruth ?? data.dir, messageOf(error), { cause: error });
+    }
+  }
   return localizationTask({
     dataset,
-    groundTruth: hasSegments ? annotations : undefined,
+    groundTruth,
     network: acmNetOptions(config, dataset.classes.length),
     loss: acmLossOptions(config),
     sequence: sequenceLossOptions(config),
@@ -40,7 +91,7 @@ export async function openTask(config: LocalizationConfig, dataset: VideoDataset
     pairKey: fold(key(train.seed), 'pairs'),
     resamplePairs: train.resamplePairs,
     localize: localizeOptions(config),
-    evaluation: evaluationOptions(config, names, dataset.testSubset),
+    evaluation,
     where: { device: train.device, threads: train.threads ?? undefined },
   });
 }

@@ -5,7 +5,7 @@ import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/i
 import { acmNetShapes } from '../localization/acmNet.ts';
 import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import type { Params } from '../nn/index.ts';
-import { type CheckpointName, loadCheckpoint, readWeights } from './checkpoint.ts';
+import { type CheckpointName, loadCheckpoint, readWeights, selectedCheckpoint } from './checkpoint.ts';
 import { parseConfig } from './config.ts';
 
 /** A trained localiser. */
@@ -32,14 +32,14 @@ export async function writeModel(path: string, model: Pick<Model, 'params' | 'cl
 }
 
 /**
- * Loads a model from a run folder (one of its checkpoints) or from one exported file.
+ * Loads a model from a run folder (the checkpoint that the run selected, unless another is named) or from one weights file.
  * @throws DataError if there is none, or it does not describe itself, or its weights do not fit its description.
  */
-export async function loadModel(path: string, checkpoint: CheckpointName = 'last'): Promise<Model> {
+export async function loadModel(path: string, checkpoint?: CheckpointName): Promise<Model> {
   if (!(await exists(path))) throw new DataError(path, 'expected a run folder or a model file, found nothing');
   const isRun = (await stat(path)).isDirectory();
   const { params, metadata } = isRun
-    ? await loadCheckpoint(path, checkpoint)
+    ? await loadCheckpoint(path, checkpoint ?? (await selectedCheckpoint(path)))
     : await readWeights(path).then(w => ({ params: w.tensors, metadata: w.metadata }));
   const { classes, config } = described(metadata.inkling, path);
   checkShapes(params, acmNetShapes(acmNetOptions(config, classes.length)), path);

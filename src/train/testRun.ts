@@ -2,13 +2,18 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, writeFileAtomic } from '../data/index.ts';
-import type { CheckpointName } from './checkpoint.ts';
+import type { Device } from '../engine/index.ts';
+import { type CheckpointName, selectedCheckpoint } from './checkpoint.ts';
 import { openDataset, openTask } from './localizationRun.ts';
 import { loadModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface TestRunOptions {
-  readonly checkpoint: CheckpointName;
+  /** Default: the one that the run selected. */
+  readonly checkpoint?: CheckpointName;
+  /** Where to run, in the place of where it was trained. */
+  readonly device?: Device;
+  readonly threads?: number;
   /** Data folder in the place of the one trained on. */
   readonly dataDir?: string;
   readonly reporter: Reporter;
@@ -27,13 +32,18 @@ export interface TestSummary {
 }
 
 /** Tests a run's checkpoint on the test videos of its data set; writes `test-<checkpoint>-detections.json` into the run folder. */
-export async function testRun(run: string, { checkpoint, dataDir, reporter, signal }: TestRunOptions): Promise<TestSummary> {
+export async function testRun(
+  run: string,
+  { checkpoint: named, dataDir, device, threads, reporter, signal }: TestRunOptions,
+): Promise<TestSummary> {
   if ((await stat(run).catch(() => undefined))?.isFile())
     throw new DataError(run, 'expected a run folder, found a file (predict takes a model file)');
+  const checkpoint = named ?? (await selectedCheckpoint(run));
   const { config: trained, params, classes } = await loadModel(run, checkpoint);
   const config = {
     ...trained,
     data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] },
+    train: { ...trained.train, device: device ?? trained.train.device, threads: threads ?? trained.train.threads },
   };
   const dataset = await openDataset(config);
   if (dataset.test.length === 0) throw new DataError(config.data.dir, 'the data set has no test videos');

@@ -84,7 +84,7 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
       }
     }
   } catch (error) {
-    if (!options.signal?.aborted) throw error;
+    if (!options.signal?.aborted || error !== options.signal.reason) throw error;
     interrupted = true;
   }
   const best = await readPointer(run, 'best');

@@ -1,6 +1,7 @@
 /** Training as a run: a folder that holds all of it (Node). */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { DataError, exists, isTemporaryFile, readJson, type VideoDataset, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { initAcmNet } from '../localization/acmNet.ts';
@@ -38,19 +39,28 @@ export async function trainRun(
   { out, from, resume = false, reporter, signal }: TrainRunOptions,
 ): Promise<TrainSummary> {
   if (!resume) await refuseUsedFolder(out);
+  const record = resume ? await readRecord(out) : undefined;
   // Everything that can be wrong is found before anything is written.
-  const dataset = await openDataset(config);
+  const dataset = await openDataset(record ? { ...config, data: { ...config.data, classes: record.classes } } : config);
   if (dataset.train.length === 0) throw new DataError(config.data.dir, 'the data set has no training videos');
   for (const warning of dataset.warnings) reporter.warn(warning);
   const task = await openTask(config, dataset);
-  if (!task.canTest) reporter.warn('no test videos: the run will be trained without tests');
-  else if (!task.testsDetections)
+  if (!task.canTest) {
+    if (config.evaluation.select === 'best-on-test')
+      throw new DataError(
+        config.data.dir,
+        'evaluation.select: best-on-test needs test videos with labels or segments, found none',
+      );
+    reporter.warn('no test videos with labels or segments: the run will be trained without tests');
+  }
+  if (task.canTest && !task.testsDetections)
     reporter.warn('the test videos have no segments: only their classification is tested, there is no detection mAP');
   await readEveryVideo(dataset, reporter);
-  const source = resume ? await startedFrom(out) : from;
+  const source = record ? record.from : from;
+  // The run folder can be used from anywhere: it knows where its data is.
+  const recorded = { ...config, data: { ...config.data, dir: resolve(config.data.dir) } };
   const isFresh = !resume || (await readPointer(out, 'last')) === undefined;
-  const initial =
-    source !== undefined && isFresh ? await initialParams(config, dataset.classes.length, source, reporter) : undefined;
+  const initial = source !== undefined && isFresh ? await initialParams(config, dataset.classes, source, reporter) : undefined;
   if (config.method === 'ftcl' && source === undefined) {
     reporter.warn(
       'FTCL is the second phase: without --from RUN it starts from random weights, which the published recipe never does',
@@ -63,9 +73,9 @@ export async function trainRun(
     if (!resume) await refuseUsedFolder(out);
     await removeTemporaryFiles(out);
     if (!resume) {
-      const record = { format: 1, task: config.task, method: config.method, classes: dataset.classes, from: source ?? null };
-      await writeFileAtomic(join(out, recordFile), `${JSON.stringify(record, null, 2)}\n`);
-      await writeFileAtomic(join(out, runConfigFile), dumpConfig(config));
+      const written = { format: 1, task: config.task, method: config.method, classes: dataset.classes, from: source === undefined ? null : resolve(source) };
+      await writeFileAtomic(join(out, recordFile), `${JSON.stringify(written, null, 2)}\n`);
+      await writeFileAtomic(join(out, runConfigFile), dumpConfig(recorded));
     }
     const { train, test, classes } = dataset;
     reporter.info(
@@ -80,14 +90,13 @@ export async function trainRun(
       betas: config.train.betas,
       checkpointEvery: config.train.checkpointEvery,
       evaluation: config.evaluation,
-      metadata: modelMetadata({ classes, config }),
+      metadata: modelMetadata({ classes, config: recorded }),
       initial,
       reporter,
       signal,
     });
     if (!summary.interrupted) {
-      const checkpoint = config.evaluation.select === 'best-on-test' ? 'best' : 'last';
-      await writeModel(join(out, 'model.safetensors'), await loadModel(out, checkpoint));
+      await writeModel(join(out, 'model.safetensors'), await loadModel(out));
     }
     return summary;
   } finally {
@@ -124,18 +133,40 @@ async function removeTemporaryFiles(run: string): Promise<void> {
   for (const file of await readdir(run)) if (isTemporaryFile(file)) await rm(join(run, file), { force: true });
 }
 
-/** What a run was started from, as `run.json` has it. */
-async function startedFrom(out: string): Promise<string | undefined> {
-  const record = (await readJson(join(out, recordFile))) as { from?: string | null };
-  return record.from ?? undefined;
+const recordSchema = z.object({ classes: z.array(z.string()).min(1), from: z.string().nullable() });
+
+/** The classes of a run, whose order its weights have, and what it was started from. @throws DataError if `run.json` is damaged. */
+async function readRecord(out: string): Promise<{ classes: string[]; from?: string }> {
+  const path = join(out, recordFile);
+  const parsed = recordSchema.safeParse(await readJson(path));
+  if (!parsed.success) throw new DataError(path, 'expected {classes, from}, found something else');
+  return { classes: parsed.data.classes, from: parsed.data.from ?? undefined };
 }
 
-/** Fresh parameters, with those of another model in their place where name and shape agree (non-strict, as published). */
-async function initialParams(config: LocalizationConfig, classes: number, from: string, reporter: Reporter): Promise<Params> {
-  const params = initAcmNet(acmNetOptions(config, classes), fold(key(config.train.seed), 'init'));
+/**
+ * Fresh parameters, with those of another model in their place where name and shape agree (non-strict, as published).
+ * @throws DataError if the other model has other classes, or its embedding does not fit.
+ */
+async function initialParams(
+  config: LocalizationConfig,
+  classes: readonly string[],
+  from: string,
+  reporter: Reporter,
+): Promise<Params> {
+  const params = initAcmNet(acmNetOptions(config, classes.length), fold(key(config.train.seed), 'init'));
   const source = await loadModel(from);
+  const strange = classes.findIndex((name, i) => source.classes[i] !== name);
+  if (strange >= 0 || source.classes.length !== classes.length) {
+    const [own, other] = [classes[strange], source.classes[strange]].map(name => name ?? 'none');
+    throw new DataError(
+      from,
+      `its classes are not those of the data set: class ${Math.max(strange, 0)} is ${other} there, ${own} here (${source.classes.length} and ${classes.length} classes)`,
+    );
+  }
   const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);
-  if (matched.length === 0) throw new DataError(from, 'none of its parameters fits the model');
+  const embedding = Object.keys(params)[0];
+  if (!matched.includes(embedding))
+    throw new DataError(from, `it has no ${embedding} that fits this model (another model.featureDim or model.inputDropout?)`);
   for (const { name, expected, found } of wrongShape)
     reporter.warn(`${from}: ${name} has shape [${found}], needed [${expected}]; it starts fresh`);
   for (const name of missing) reporter.warn(`${from}: no ${name}; it starts fresh`);

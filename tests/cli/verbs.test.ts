@@ -71,7 +71,7 @@ describe.concurrent('train', () => {
     const options = [...phase2, '--set', 'train.epochs=1', '--set', 'train.learningRate=1e-30'];
     const fromRun = await succeed(['train', 'small.yaml', '--out', 'phase2', '--from', 'run', ...options], dir);
     expect(fromRun.stderr).toMatch(/^starting from run: \d+ parameters$/m);
-    expect(await json('phase2/run.json')).toMatchObject({ method: 'ftcl', from: 'run' });
+    expect(await json('phase2/run.json')).toMatchObject({ method: 'ftcl', from: join(dir, 'run') });
     // With steps too small to change anything the outcome is that of the weights it started from.
     const { test } = await json<{ test: Record<string, number> }>('phase2/metrics.jsonl');
     expect(test['mAP@0.1:0.7']).toBe(summary.metrics['mAP@0.1:0.7']);
@@ -91,7 +91,7 @@ describe.concurrent('train', () => {
 
 describe.concurrent('test', () => {
   it('gives what training measured last, as JSON of a known form', async () => {
-    const { stdout } = await succeed(['test', 'run', '--json'], dir);
+    const { stdout } = await succeed(['test', 'run', '--checkpoint', 'last', '--json'], dir);
     expect(stdout.trim().split('\n')).toHaveLength(1);
     const result = JSON.parse(stdout) as { mAP: Record<string, number>; metrics: Record<string, number> };
     const tious = ['0.1', '0.2', '0.3', '0.4', '0.5', '0.6', '0.7', '0.8', '0.9'];
@@ -107,7 +107,7 @@ describe.concurrent('test', () => {
   });
 
   it('prints percent otherwise', async () => {
-    const { stdout } = await succeed(['test', 'run'], dir);
+    const { stdout } = await succeed(['test', 'run', '--checkpoint', 'last'], dir);
     expect(stdout).toContain(`\nmAP@0.1:0.7: ${(100 * summary.metrics['mAP@0.1:0.7']).toFixed(2)} %\n`);
     expect(stdout).toMatch(/\ndetections: run\/test-last-detections\.json\n$/);
   });

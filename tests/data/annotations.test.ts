@@ -72,9 +72,8 @@ describe('parseAnnotations', () => {
     [
       'inverted',
       annotated({ label: 'a', segment: [1, 2] }, { label: 'a', segment: [5, 2] }),
-      'annotation 2: segment [5, 2] does not end after its start',
+      'annotation 2: segment [5, 2] ends before its start',
     ],
-    ['empty', annotated({ label: 'a', segment: [5, 5] }), 'annotation 1: segment [5, 5] does not end after its start'],
     [
       'infinite',
       annotated({ label: 'a', segment: [5, Number.POSITIVE_INFINITY] }),

@@ -159,7 +159,7 @@ describe('openVideoDataset', () => {
       'an inverted segment',
       { 'gt.json': withAnnotations('train1', [{ label: 'run', segment: [3, 1] }]) },
       {},
-      'DIR/gt.json: video "train1", annotation 1: segment [3, 1] does not end after its start',
+      'DIR/gt.json: video "train1", annotation 1: segment [3, 1] ends before its start',
     ],
     ['an empty subset', { 'split_test.txt': undefined }, { testSubset: 'tset' }, 'DIR/gt.json: no video is in testSubset "tset"'],
   ])('refuses %s', async (_, changes, options, message) => {

@@ -87,7 +87,7 @@ describe('the configurations of the package', () => {
     expect(evaluationOptions(config, [])).toEqual({
       ...ACTIVITYNET_EVALUATION,
       average: [0.5, 0.95],
-      subset: 'val',
+      subset: undefined,
       videos: undefined,
     });
     expect(config.data.classes?.[4]).toBe('BMX');

@@ -72,7 +72,7 @@ describe.concurrent('labels in a CSV file', () => {
       oneProcess,
     );
     expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, epochs: 3, metrics: {} });
-    expect(stderr).toContain('warning: no test videos: the run will be trained without tests\n');
+    expect(stderr).toContain('warning: no test videos with labels or segments: the run will be trained without tests\n');
     expect(await metricsOf(join(dir, 'untested'))).toHaveLength(3);
     expect(await runCli(['test', 'untested'], dir, oneProcess)).toEqual({
       code: 1,
