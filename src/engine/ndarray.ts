@@ -30,18 +30,25 @@ const constructors: { readonly [D in DType]: new (length: number) => TypedArrays
   bool: Uint8Array,
 };
 
-const bytesPerElement: { readonly [D in DType]: number } = { float32: 4, float64: 8, int32: 4, int64: 8, uint8: 1, bool: 1 };
+/** Smallest and largest number of each integer type; int64's largest is the first double past it, less one step. */
+const integerRange: { readonly [D in DType]?: readonly [number, number] } = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [-(2 ** 63), 2 ** 63 - 1024],
+  uint8: [0, 255],
+  bool: [0, 1],
+};
+
+/** Whether an element type holds this number: integer types the integers in their range, floating types every number (rounded). */
+export function canHold(dtype: DType, value: number): boolean {
+  const range = integerRange[dtype];
+  return range === undefined || (Number.isInteger(value) && value >= range[0] && value <= range[1]);
+}
 
 /** Number of elements of a shape; 1 for the empty shape (a scalar). */
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const extent of shape) size *= extent;
   return size;
-}
-
-/** Size in bytes of an array of this type and shape. */
-export function byteSize(dtype: DType, shape: Shape): number {
-  return bytesPerElement[dtype] * sizeOf(shape);
 }
 
 /** `[2, 3]` as it is printed in messages. */
@@ -65,7 +72,10 @@ export function zeros<D extends DType = 'float32'>(shape: Shape, dtype: D = 'flo
   return { dtype, shape: [...shape], data: new constructors[dtype](sizeOf(shape)) };
 }
 
-/** A float32 (or other) array from nested or flat numbers; for tests and small constants. */
+/**
+ * A float32 (or other) array from numbers in C order; for tests and small constants.
+ * @throws RangeError if the number of elements is not the product of `shape`, or the element type cannot hold a number.
+ */
 export function fromNumbers<D extends DType = 'float32'>(
   values: readonly number[],
   shape: Shape,
@@ -75,18 +85,29 @@ export function fromNumbers<D extends DType = 'float32'>(
   if (values.length !== array.data.length) {
     throw new RangeError(`fromNumbers: shape ${showShape(shape)} needs ${array.data.length} elements, got ${values.length}`);
   }
+  const bad = values.findIndex(value => !canHold(dtype, value));
+  if (bad >= 0) throw new RangeError(`fromNumbers: ${dtype} cannot hold ${values[bad]} (element ${bad})`);
   if (dtype === 'int64') (array.data as BigInt64Array).set(values.map(BigInt));
   else (array.data as Float64Array).set(values);
   return array;
 }
 
-/** The same numbers as another element type (`int64` values must be safe integers). */
+/**
+ * The same numbers as another element type; to an integer type they are rounded towards zero, to bool 0 is false and all else true.
+ * Int64 values beyond 2^53 go through the nearest double.
+ * @throws RangeError if the element type cannot hold a number.
+ */
 export function astype<D extends DType>(array: NDArray, dtype: D): NDArray<D> {
   if ((array.dtype as DType) === dtype) return array as NDArray as NDArray<D>;
   const out = zeros(array.shape, dtype);
   const from = array.data as ArrayLike<number | bigint>;
+  const integers = dtype === 'int32' || dtype === 'int64' || dtype === 'uint8';
   for (let i = 0; i < from.length; i++) {
-    const value = dtype === 'bool' ? (from[i] ? 1 : 0) : Number(from[i]);
+    let value = dtype === 'bool' ? (from[i] ? 1 : 0) : Number(from[i]);
+    if (integers) {
+      value = Math.trunc(value);
+      if (!canHold(dtype, value)) throw new RangeError(`astype: ${dtype} cannot hold ${from[i]} (element ${i})`);
+    }
     (out.data as { [index: number]: number | bigint })[i] = dtype === 'int64' ? BigInt(value) : value;
   }
   return out;

@@ -1,4 +1,4 @@
-import { type DType, type NDArray, ndarray, type Shape, showShape, zeros } from './ndarray.ts';
+import { canHold, type DType, type NDArray, ndarray, type Shape, showShape, zeros } from './ndarray.ts';
 import type { GraphBuilder } from './onnx.ts';
 import { type Aval, type Node, Tensor } from './tensor.ts';
 
@@ -100,8 +100,14 @@ export function constant(array: NDArray): Tensor {
   return apply1(constantOp, [], { value: array });
 }
 
-/** A scalar of type `dtype`. */
+/** Fails with a {@link ShapeError} if `dtype` cannot hold `value`: integer types hold the integers in their range. */
+export function mustHold(dtype: DType, value: number, where: string): void {
+  rule(canHold(dtype, value), `${where}: ${dtype} cannot hold ${value}; cast the tensor to a type that can`);
+}
+
+/** A scalar of type `dtype`. @throws ShapeError if the type cannot hold the number */
 export function scalar(value: number, dtype: DType): Tensor {
+  mustHold(dtype, value, 'scalar');
   const array = zeros([], dtype);
   if (dtype === 'int64') (array.data as BigInt64Array)[0] = BigInt(value);
   else (array.data as Float64Array)[0] = value;

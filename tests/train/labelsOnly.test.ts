@@ -77,7 +77,7 @@ describe.concurrent('labels in a CSV file', () => {
     expect(await runCli(['test', 'untested'], dir, oneProcess)).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'error: flat: the data set has no test videos\n',
+      stderr: `error: ${join(dir, 'flat')}: the data set has no test videos\n`,
     });
   });
 });

@@ -1,13 +1,13 @@
-import type { DType } from '../ndarray.ts';
+import { type DType, showShape } from '../ndarray.ts';
 import type { GraphBuilder } from '../onnx.ts';
-import { apply1, broadcastShapes, type Op, rule, ShapeError, sameShape, scalar, scalarValue, zero } from '../op.ts';
+import { apply1, broadcastShapes, mustHold, type Op, rule, ShapeError, sameShape, scalar, scalarValue, zero } from '../op.ts';
 import { Tensor } from '../tensor.ts';
-import { sumTo, unbroadcast } from './broadcast.ts';
+import { broadcastTo, sumTo, unbroadcast } from './broadcast.ts';
 import { lowerErfFloat64 } from './erfFloat64.ts';
 import { afterIfLarge } from './order.ts';
 import { cast } from './shape.ts';
 
-/** A tensor, or a number that takes the other operand's element type. */
+/** A tensor, or a number that takes the other operand's element type, which must be able to hold it (no 0.5 beside int32). */
 export type Operand = Tensor | number;
 
 const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64';
@@ -91,8 +91,13 @@ export function square(x: Tensor): Tensor {
 /** Brings two operands to one element type and drops broadcasts that the op makes by itself. */
 function operands(name: string, a: Operand, b: Operand): [Tensor, Tensor] {
   if (!(a instanceof Tensor) && !(b instanceof Tensor)) throw new ShapeError(`${name}(${a}, ${b}): one operand must be a tensor`);
-  let x = a instanceof Tensor ? a : scalar(a, (b as Tensor).dtype);
-  let y = b instanceof Tensor ? b : scalar(b, x.dtype);
+  const text = (v: Operand) => (v instanceof Tensor ? `${v.dtype}${showShape(v.shape)}` : v);
+  const beside = (v: number, { dtype }: Tensor) => {
+    mustHold(dtype, v, `${name}(${text(a)}, ${text(b)})`);
+    return scalar(v, dtype);
+  };
+  let x = a instanceof Tensor ? a : beside(a, b as Tensor);
+  let y = b instanceof Tensor ? b : beside(b, x);
   if (broadcastsTo(unbroadcast(x), y, x)) x = unbroadcast(x);
   if (broadcastsTo(unbroadcast(y), x, y)) y = unbroadcast(y);
   return [x, y];
@@ -138,9 +143,12 @@ const addTensors = binary('add', 'Add', [ct => ct, ct => ct]);
 const subTensors = binary('sub', 'Sub', [ct => ct, ct => neg(ct)]);
 const mulTensors = binary('mul', 'Mul', [(ct, _, y) => mul(ct, y), (ct, x) => mul(ct, x)]);
 const divTensors = binary('div', 'Div', [(ct, _, y) => div(ct, y), (ct, _, y, z) => neg(mul(ct, div(z, y)))]);
-// d(x^y)/dx = y x^(y-1); d/dy = x^y log x, taken as 0 where x is 0 (as its limit for y > 0)
+// d(x^y)/dx = y x^(y-1), 0 for y = 0 even where x is 0; d/dy = x^y log x, taken as 0 where x is 0 (as its limit for y > 0)
 const powTensors = binary('pow', 'Pow', [
-  (ct, x, y) => mul(ct, mul(y, pow(x, sub(y, 1)))),
+  (ct, x, y) => {
+    const exponent = scalarValue(y);
+    return mul(ct, mul(y, pow(x, exponent === undefined ? where(equal(y, 0), 0, sub(y, 1)) : exponent - 1)));
+  },
   (ct, x, _, z) => mul(ct, mul(z, log(where(equal(x, 0), 1, x)))),
 ]);
 
@@ -164,12 +172,13 @@ export function div(x: Operand, y: Operand): Tensor {
   return y === 1 && x instanceof Tensor ? x : divTensors(x, y);
 }
 
-/** x^y. The exponents 2, 1, 0.5 and -1 become the cheaper op. */
+/** x^y; x^0 is 1, also for x = 0, and its gradient is 0. The exponents 2, 1, 0, 0.5 and -1 become the cheaper op. */
 export function pow(x: Operand, y: Operand): Tensor {
   const exponent = y instanceof Tensor ? scalarValue(y) : y;
   if (x instanceof Tensor) {
     if (exponent === 2) return mul(x, x);
     if (exponent === 1) return x;
+    if (exponent === 0 && !(y instanceof Tensor && y.rank > x.rank)) return broadcastTo(scalar(1, x.dtype), x.shape);
     if (exponent === 0.5) return sqrt(x);
     if (exponent === -1) return reciprocal(x);
   }
@@ -285,6 +294,10 @@ const whereOp: Op<null> = {
 /** x where the condition holds, y elsewhere. */
 export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   const dtype = x instanceof Tensor ? x.dtype : y instanceof Tensor ? y.dtype : 'float32';
-  const tensor = (v: Operand) => (v instanceof Tensor ? v : scalar(v, dtype));
+  const tensor = (v: Operand) => {
+    if (v instanceof Tensor) return v;
+    mustHold(dtype, v, 'where');
+    return scalar(v, dtype);
+  };
   return apply1(whereOp, [condition, tensor(x), tensor(y)], null);
 }

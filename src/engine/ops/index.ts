@@ -3,7 +3,7 @@ import { sizeOf } from '../ndarray.ts';
 import { apply, apply1, axisOf, constant, int64s, type Op, rule, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
-import { equal } from './elementwise.ts';
+import { add, equal, less, where } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { cast, reshape } from './shape.ts';
 
@@ -104,7 +104,7 @@ const gatherRowsOp: Op<null> = {
   vjp: ([ct], { inputs: [x, indices] }) => [ct && scatterRowsAdd(ct, indices, x.shape[1]), undefined],
 };
 
-/** Rows chosen in each sample: x `[batch, n, …]`, indices `[batch, k]` -> `[batch, k, …]`. */
+/** Rows chosen in each sample: x `[batch, n, …]`, indices `[batch, k]` -> `[batch, k, …]`. Negative indices count from the end. */
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   return apply1(gatherRowsOp, [x, indices], null);
 }
@@ -115,7 +115,8 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
  */
 function scatterRowsAdd(x: Tensor, indices: Tensor, rows: number): Tensor {
   const [batch, k, ...rest] = x.shape;
-  const places = oneHot(indices, rows, x.dtype);
+  // oneHot knows no negative positions, which a gather counts from the end.
+  const places = oneHot(where(less(indices, 0), add(indices, rows), indices), rows, x.dtype);
   const flat = matmul(places, reshape(x, [batch, k, sizeOf(rest)]), { transposeA: true });
   return reshape(flat, [batch, rows, ...rest]);
 }
@@ -169,7 +170,10 @@ export function cumsum(x: Tensor, axis: number, { reverse = false } = {}): Tenso
   return apply1(cumsumOp, [x], { axis: axisOf(axis, x.rank), reverse });
 }
 
-/** `[…]` class numbers -> `[…, classes]` with 1 at each number and 0 elsewhere. */
+/**
+ * `[…]` class numbers -> `[…, classes]` with 1 at each number and 0 elsewhere. A number that is no class, a negative one too, gives a
+ * row of zeros.
+ */
 export function oneHot(indices: Tensor, classes: number, dtype: DType = 'float32'): Tensor {
   rule(isIndex(indices.dtype), `oneHot: indices must be int32 or int64, got ${indices.dtype}`);
   const column = reshape(cast(indices, 'int64'), [...indices.shape, 1]);

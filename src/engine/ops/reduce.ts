@@ -1,8 +1,8 @@
 import { sizeOf } from '../ndarray.ts';
-import { apply1, type Op, rule, stopGradient } from '../op.ts';
+import { apply1, type Op, rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Axes, axesOf, keptShape, reducedShape, sum } from './broadcast.ts';
-import { abs, add, div, equal, exp, log, mul, sqrt, square, sub } from './elementwise.ts';
+import { abs, add, div, equal, exp, maximum, mul, sqrt, square, sub, where } from './elementwise.ts';
 import { cast, reshape } from './shape.ts';
 
 /** Number of elements that a reduction over `axes` takes together. */
@@ -10,16 +10,23 @@ function countOf(x: Tensor, axes: Axes): number {
   return sizeOf(axesOf(axes, x.rank).map(axis => x.shape[axis]));
 }
 
-/** Arithmetic mean over `axes`. */
+/** Integers have means that are none; they are cast first, so that the reader sees to what. */
+function needsFloat(name: string, { dtype }: Tensor): void {
+  rule(dtype === 'float32' || dtype === 'float64', `${name}: needs a floating type, got ${dtype}; cast it first`);
+}
+
+/** Arithmetic mean over `axes` of a floating tensor. @throws ShapeError for another type */
 export function mean(x: Tensor, axes?: Axes, keepDims = false): Tensor {
+  needsFloat('mean', x);
   return mul(sum(x, axes, keepDims), 1 / countOf(x, axes));
 }
 
 /**
  * Variance over `axes`, divided by n - `correction` (0: of the sample itself, as normalisation layers use it; 1: unbiased,
- * PyTorch's default for `var`).
+ * PyTorch's default for `var`), of a floating tensor. @throws ShapeError for another type
  */
 export function variance(x: Tensor, axes?: Axes, { keepDims = false, correction = 0 } = {}): Tensor {
+  needsFloat('variance', x);
   const centred = sub(x, mean(x, axes, true));
   return mul(sum(square(centred), axes, keepDims), 1 / (countOf(x, axes) - correction));
 }
@@ -54,11 +61,41 @@ export const max = extremum('max', 'ReduceMax');
 /** Smallest element over `axes`; ties share the gradient evenly. */
 export const min = extremum('min', 'ReduceMin');
 
-/** log(sum e^x) over `axes`, shifted by the maximum so that it neither overflows nor vanishes. */
+const logSumExpOp: Op<{ axes: readonly number[] }> = {
+  name: 'logSumExp',
+  infer: ({ axes }, x) => {
+    rule(x.dtype === 'float32' || x.dtype === 'float64', `needs a floating type, got ${x.dtype}`);
+    rule(
+      axes.every(axis => x.shape[axis] > 0),
+      'an empty axis has no log-sum-exp',
+    );
+    return [{ dtype: x.dtype, shape: keptShape(x.shape, axes) }];
+  },
+  // Not ReduceLogSumExp: ONNX Runtime 1.30 shifts by 0 where the first element is -infinity, and then everything may vanish.
+  lower: (g, [x], { attrs: { axes }, outputs: [{ dtype }] }) => {
+    const highest = g.node('ReduceMax', [x, g.ints(axes)]);
+    const finite = g.node('Less', [g.node('Abs', [highest]), g.scalar(Number.POSITIVE_INFINITY, dtype)]);
+    const shift = g.node('Where', [finite, highest, g.scalar(0, dtype)]);
+    const total = g.node('ReduceSum', [g.node('Exp', [g.node('Sub', [x, shift])]), g.ints(axes)]);
+    return [g.node('Add', [g.node('Log', [total]), shift])];
+  },
+  // dx = ct e^(x - y). At y = infinity the infinite elements share ct evenly; at y = -infinity nothing receives any.
+  vjp: ([ct], { attrs: { axes }, inputs: [x], outputs: [y] }) => {
+    if (!ct) return [undefined];
+    const hits = cast(equal(x, Number.POSITIVE_INFINITY), x.dtype);
+    const atInfinity = div(hits, maximum(sum(hits, axes, true), 1));
+    return [mul(ct, where(equal(abs(y), Number.POSITIVE_INFINITY), atInfinity, exp(sub(x, y))))];
+  },
+};
+
+/**
+ * log(sum e^x) over `axes`, shifted by the maximum so that it neither overflows nor vanishes. -infinity where all elements are, with
+ * the gradient 0 (PyTorch's choice); infinity where one is, with the gradient shared evenly by those that are.
+ */
 export function logSumExp(x: Tensor, axes?: Axes, keepDims = false): Tensor {
   const over = axesOf(axes, x.rank);
-  const shift = stopGradient(max(x, over, true));
-  const y = add(log(sum(exp(sub(x, shift)), over, true)), shift);
+  if (over.length === 0) return x;
+  const y = apply1(logSumExpOp, [x], { axes: over });
   return keepDims ? y : reshape(y, reducedShape(x.shape, over));
 }
 

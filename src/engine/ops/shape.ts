@@ -13,12 +13,25 @@ const reshapeOp: Op<{ shape: Shape }> = {
   vjp: ([ct], { inputs: [x] }) => [ct && reshape(ct, x.shape)],
 };
 
-/** The same elements in C order as another shape; one extent may be -1 (whatever is left). */
+/**
+ * The same elements in C order as another shape; one extent may be -1 (whatever is left).
+ * @throws ShapeError if the elements do not fill the shape, or -1 stands for no number or for any.
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const known = shape.reduce((product, extent) => (extent === -1 ? product : product * extent), 1);
-  const target = shape.map(extent => (extent === -1 ? sizeOf(x.shape) / known : extent));
+  const target = shape.includes(-1) ? completed(x.shape, shape) : shape;
   if (sameShape(target, x.shape)) return x;
   return apply1(reshapeOp, [x], { shape: target });
+}
+
+/** `shape` with its -1 as what is left of the elements of `from`. */
+function completed(from: Shape, shape: Shape): Shape {
+  const known = sizeOf(shape.filter(extent => extent !== -1));
+  const left = sizeOf(from) / known;
+  const attempt = `reshape: ${showShape(from)} to ${showShape(shape)}`;
+  rule(shape.indexOf(-1) === shape.lastIndexOf(-1), `${attempt}: only one extent may be -1`);
+  rule(known !== 0, `${attempt}: -1 could be any number beside an extent of 0; state it`);
+  rule(Number.isInteger(left), `${attempt}: ${sizeOf(from)} elements are not a multiple of ${known}`);
+  return shape.map(extent => (extent === -1 ? left : extent));
 }
 
 const transposeOp: Op<{ permutation: readonly number[] }> = {

@@ -1,5 +1,5 @@
 import { showShape } from '../ndarray.ts';
-import { apply, apply1, axisOf, type Op, rule, scalar } from '../op.ts';
+import { apply, apply1, axisOf, mustHold, type Op, rule, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { expandDims, reshape, squeeze } from './shape.ts';
@@ -95,6 +95,7 @@ const padOp: Op<{ axis: number; before: number; after: number; value: number }> 
 
 /** `before` and `after` elements of `value` around one axis. */
 export function pad(x: Tensor, axis: number, before: number, after: number, value = 0): Tensor {
+  mustHold(x.dtype, value, 'pad');
   if (before === 0 && after === 0) return x;
   return apply1(padOp, [x], { axis: axisOf(axis, x.rank), before, after, value });
 }

@@ -58,7 +58,8 @@ async function createSession(
     graphOptimizationLevel: 'all',
     // A pattern is one block planned for a whole run, beside the arena's own: a training step then takes 1.7 times the memory.
     enableMemPattern: false,
-    logSeverityLevel: 3,
+    // As above: a session's own level does not follow the environment's.
+    logSeverityLevel: 4,
     ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
     // Threads that spin while they wait take the cores from those that work: 3x on graphs of small ops.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
