@@ -30,7 +30,7 @@ const constructors: { readonly [D in DType]: new (length: number) => TypedArrays
   bool: Uint8Array,
 };
 
-/** Smallest and largest number of each integer type; int64's largest is the first double past it, less one step. */
+/** Smallest and largest number of each integer type (of int64, the largest double in its range). */
 const integerRange: { readonly [D in DType]?: readonly [number, number] } = {
   int32: [-(2 ** 31), 2 ** 31 - 1],
   int64: [-(2 ** 63), 2 ** 63 - 1024],

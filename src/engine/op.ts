@@ -61,7 +61,7 @@ export function callPath(error: Error): string {
     const match = /^\s*at (?:async )?([\w$.<>]+) \((.*)\)$/.exec(line);
     if (!match || /\/(?:src|dist)\/engine\/(?!ops\/)|node_modules|node:internal/.test(match[2])) continue;
     const name = match[1].replace(/^(Object|Module)\./, '');
-    if (!/^(infer|rule|apply1?|Array\.map|new )/.test(name) && name !== names.at(-1)) names.push(name);
+    if (!/^(infer|rule|mustHold|operands|beside|apply1?|Array\.map|new )/.test(name) && name !== names.at(-1)) names.push(name);
   }
   return names.length > 0 ? ` (in ${names.slice(0, 8).join(' < ')})` : '';
 }

@@ -32,10 +32,7 @@ export interface AcmLossOptions {
   readonly sparseWeight: number;
   /** Margin m of the feature term. */
   readonly featureMargin: number;
-  /**
-   * Added inside the logarithm. The published criteria differ: 1e-10 (FTCL) and 1e-45 (baseline; the smallest float32
-   * denormal, so a probability of 0 costs 103.28 and has an infinite gradient).
-   */
+  /** Added inside the logarithm. The published criteria of the two phases differ: {@link phase1LogEpsilon}. */
   readonly logEpsilon: number;
 }
 
@@ -44,7 +41,16 @@ export type AcmLossInput = Pick<AcmNetOutput, 'classProbabilities' | 'features' 
   readonly cas: Pick<AcmNetOutput['cas'], 'instance'>;
 };
 
-/** The published settings; the instance weight of ActivityNet is the one its authors meant (the FTCL scripts lose it). */
+/**
+ * `logEpsilon` of the published phase 1 (the baseline criterion): the smallest float32 denormal, so a probability of 0 costs 103.28 and
+ * has an infinite gradient.
+ */
+export const phase1LogEpsilon = 1e-45;
+
+/**
+ * The published settings of phase 2 (FTCL's criterion); phase 1 differs in {@link phase1LogEpsilon} alone. The instance weight of
+ * ActivityNet is the one its authors meant (the FTCL scripts lose it).
+ */
 export const acmLossPresets = {
   thumos14: {
     instanceWeight: 1,

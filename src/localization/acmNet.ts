@@ -3,7 +3,6 @@ import {
   cast,
   concat,
   gatherRows,
-  linear,
   matmul,
   mean,
   mul,
@@ -21,11 +20,21 @@ import {
   stack,
   sum,
   type Tensor,
-  temporalConv,
   topK,
 } from '../engine/index.ts';
 import { bernoulliMask, fold, type Key } from '../engine/random.ts';
-import { convParams, linearParams, type Params } from '../nn/index.ts';
+import {
+  convParams,
+  dropout,
+  linear,
+  linearParams,
+  type Params,
+  parameter,
+  type SymbolicParams,
+  temporalConv,
+} from '../nn/index.ts';
+
+export type { SymbolicParams } from '../nn/index.ts';
 
 /** The three attentions of a snippet, in the order of the attention's channels. */
 export const branches = ['instance', 'context', 'background'] as const;
@@ -79,9 +88,6 @@ export const acmNetPresets = {
     projectionDim: 1024,
   },
 } as const satisfies Record<string, AcmNetOptions>;
-
-/** Symbolic parameters, by their published names. */
-export type SymbolicParams = Readonly<Record<string, Tensor>>;
 
 /** Dropout masks as 0/1 (kept); a site without a mask drops nothing. Made by {@link acmNetMasks}. */
 export interface AcmNetMasks<T = Tensor> {
@@ -165,17 +171,9 @@ export function topKCount(time: number, divisor: number): number {
  */
 export function acmNet(params: SymbolicParams, features: Tensor, options: AcmNetOptions, masks: AcmNetMasks = {}): AcmNetOutput {
   const keep = 1 - options.dropout;
-  const dropped = (x: Tensor, mask: Tensor | undefined) => (mask ? mul(mul(x, cast(mask, x.dtype)), 1 / keep) : x);
-  const name = embeddingName(options);
+  const embedding = relu(temporalConv(params, embeddingName(options), dropout(features, masks.embedInput, keep)));
 
-  const input = dropped(features, masks.embedInput);
-  const embedding = relu(temporalConv(input, params[`${name}.weight`], params[`${name}.bias`]));
-
-  const attentionLogits = pointwise(
-    dropped(embedding, masks.attentionInput),
-    params['att_branch.weight'],
-    params['att_branch.bias'],
-  );
+  const attentionLogits = temporalConv(params, 'att_branch', dropout(embedding, masks.attentionInput, keep));
   const attention = softmax(attentionLogits, -1);
   const attentions = split(attention, [1, 1, 1], -1);
 
@@ -200,11 +198,6 @@ export function acmNet(params: SymbolicParams, features: Tensor, options: AcmNet
   };
 }
 
-/** A convolution of width 1 with PyTorch's weight `[out, in, 1]`: a linear layer over the channels. */
-function pointwise(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-  return linear(x, reshape(weight, [weight.shape[0], weight.shape[1]]), bias);
-}
-
 /**
  * Z = ((E . M) . D) W^T + b with M dropping whole snippets and D entries. A snippet's factor commutes with the linear map,
  * so it is applied to C + 1 columns instead of F.
@@ -212,12 +205,14 @@ function pointwise(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
 function classify(embedding: Tensor, params: SymbolicParams, { snippet, classInput }: AcmNetMasks, keep: number): Tensor {
   const dtype = embedding.dtype;
   // The masked embedding is as large as the embedding and cheap to make again: it is not kept for the backward pass.
-  const project = remat((e: Tensor, w: Tensor, mask: Tensor) => linear(mul(e, cast(mask, dtype)), w));
-  const weight = params['snippet_cls.weight'];
-  let logits = classInput ? project(embedding, weight, classInput) : linear(embedding, weight);
+  const project = remat((e: Tensor, w: Tensor, mask: Tensor) => matmul(mul(e, cast(mask, dtype)), w, { transposeB: true }));
+  const layer = 'snippet_cls';
+  let logits = classInput
+    ? project(embedding, parameter(params, `${layer}.weight`), classInput)
+    : linear(params, layer, embedding, { bias: false });
   if (snippet) logits = mul(logits, mul(cast(snippet, dtype), 1 / keep));
   if (classInput) logits = mul(logits, 1 / keep);
-  return add(logits, params['snippet_cls.bias']);
+  return add(logits, parameter(params, `${layer}.bias`));
 }
 
 /**
@@ -250,8 +245,6 @@ function candidates(embedding: Tensor, attentions: readonly Tensor[], params: Sy
   // One gather for all three: its gradient is as large as the embedding.
   const sizes = ranks.map(chosen => chosen.shape[1]);
   const [lcs, ...blocks] = split(gatherRows(embedding, concat(inOrder, 1)), sizes, 1);
-  const [fsdAction, fsdBackground] = blocks.map(rows =>
-    linear(rows, params['feature_trans.weight'], params['feature_trans.bias']),
-  );
+  const [fsdAction, fsdBackground] = blocks.map(rows => linear(params, 'feature_trans', rows));
   return { lcsCandidates: lcs, fsdAction, fsdBackground };
 }

@@ -209,11 +209,10 @@ export function acmInBatchLoss(
   const { first, second } = allPairs(labels.shape[0]);
   if (first.length === 0) return withTerms(acm, {});
   const hasPairs = greater(sum(weights.positive), 0);
-  const counts = reshape(greater(add(weights.positive, weights.negative), 0), [-1, 1, 1]);
-  // Where zero rows make NaN, what a pair of weight 0 is made of must not reach the gradients either: 0 times NaN is NaN.
-  const rowsOf = (block: Tensor, of: readonly number[]) => {
+  // Where zero rows make NaN, what a pair of weight 0 is made of must not reach the loss or its gradients: 0 times NaN is NaN.
+  const rowsOf = (block: Tensor, of: readonly number[], weight: Tensor) => {
     const rows = take(block, of);
-    return options.zeroRows === 'nan' ? where(counts, rows, 1) : rows;
+    return options.zeroRows === 'nan' ? where(reshape(greater(weight, 0), [-1, 1, 1]), rows, 1) : rows;
   };
   const term = (weight: number, scores: () => { negative: Tensor; positive: Tensor }) => {
     if (weight === 0) return undefined;
@@ -224,13 +223,14 @@ export function acmInBatchLoss(
   };
 
   const fsdScores = () => {
-    const score = (block: Tensor) =>
-      fsdOfSequences(rowsOf(output.fsdAction, first), rowsOf(block, second), options.gamma, options);
-    return { negative: score(output.fsdBackground), positive: score(output.fsdAction) };
+    const score = (block: Tensor, weight: Tensor) =>
+      fsdOfSequences(rowsOf(output.fsdAction, first, weight), rowsOf(block, second, weight), options.gamma, options);
+    return { negative: score(output.fsdBackground, weights.negative), positive: score(output.fsdAction, weights.positive) };
   };
   const lcsScores = () => {
-    const rows = output.lcsCandidates;
-    const similarity = rescaledSimilarity(cosineSimilarity(rowsOf(rows, first), rowsOf(rows, second), options));
+    const counts = add(weights.positive, weights.negative);
+    const [rows, others] = [first, second].map(of => rowsOf(output.lcsCandidates, of, counts));
+    const similarity = rescaledSimilarity(cosineSimilarity(rows, others, options));
     const scores = lcs(similarity, options.lcsThreshold);
     return { negative: scores, positive: scores };
   };

@@ -18,4 +18,5 @@ export * from './sequences/similarity.ts';
 export * from './steps.ts';
 export * from './task.ts';
 export * from './thresholds.ts';
+export * from './training.ts';
 export * from './upsample.ts';

@@ -1,19 +1,10 @@
 /** ACM-Net and FTCL as something to train and test: data, steps and metrics put together. */
 import type { VideoDataset, VideoItem } from '../data/videos.ts';
-import { type NDArray, ndarray } from '../engine/index.ts';
+import { ndarray } from '../engine/index.ts';
 import type { Key } from '../engine/random.ts';
-import type { Gradients, Params } from '../nn/index.ts';
+import type { Params } from '../nn/index.ts';
 import { initAcmNet } from './acmNet.ts';
-import {
-  type EpochBatches,
-  type InBatchBatch,
-  inBatchBatches,
-  type PairBatch,
-  pairBatches,
-  planPairs,
-  type VideoBatch,
-  videoBatches,
-} from './batches.ts';
+import { inBatchBatches, pairBatches, planPairs, videoBatches } from './batches.ts';
 import { classificationMAP, exactMatches } from './classification.ts';
 import type { Detection } from './detections.ts';
 import { type Detections, detectionsJson } from './detections.ts';
@@ -21,20 +12,9 @@ import { type DetectionMetrics, type EvaluationOptions, evaluateDetections, type
 import { snippetsNeeded } from './ftclLoss.ts';
 import { evaluateVideo } from './inferVideo.ts';
 import { type LocalizeOptions, localize } from './localize.ts';
-import {
-  acmStep,
-  correctVideos,
-  evaluationStep,
-  inBatchStep,
-  type LossPieces,
-  type ModelOptions,
-  pairStep,
-  pieceValues,
-  type StepDevice,
-  trainable,
-  withoutSequenceParams,
-} from './steps.ts';
+import { evaluationStep, type ModelOptions, pieceValues, type StepDevice } from './steps.ts';
 import { thresholdName } from './thresholds.ts';
+import { inBatchTraining, pairTraining, type TrainingEpoch, videoTraining } from './training.ts';
 
 /** Which sequence terms a training has: none (plain ACM-Net), in the batch (the published phase 1), or of pairs (phase 2, FTCL). */
 export type SequenceTerms = 'none' | 'in-batch' | 'pairs';
@@ -56,14 +36,6 @@ export interface LocalizationTaskOptions extends ModelOptions {
   readonly where: StepDevice;
 }
 
-/** A step's outcome in the terms of the training loop. */
-interface Report {
-  readonly pieces: LossPieces;
-  readonly gradients: Gradients;
-  readonly correct: number;
-  readonly samples: number;
-}
-
 /** The outcome of a test on all test videos. */
 export interface LocalizationEvaluation {
   /** In fractions: detection mAP at each tIoU and on average, classification, mean loss pieces. */
@@ -83,13 +55,12 @@ export type LocalizationTask = ReturnType<typeof localizationTask>;
  * @throws Error if the snippets sampled are fewer than the sequence terms need.
  */
 export function localizationTask(options: LocalizationTaskOptions) {
-  const { dataset, network, terms, samples, sequence } = options;
+  const { dataset, network, terms, samples } = options;
   const needed = terms === 'none' ? 1 : snippetsNeeded(network);
   if (samples < needed)
     throw new Error(`data.samples: the sequence terms need at least ${needed} snippets (lcsLength, fsdLength), found ${samples}`);
-  const usesFsd = terms !== 'none' && sequence.fsdWeight !== 0;
   const evaluation = evaluationStep(options, options.where);
-  const { epoch, dispose } = trainingEpochs(options, usesFsd);
+  const { epoch, dispose } = trainingEpochs(options);
   return {
     classes: dataset.classes,
     canTest: options.groundTruth !== undefined ? dataset.test.length > 0 : dataset.test.some(isLabelled),
@@ -107,66 +78,30 @@ export function localizationTask(options: LocalizationTaskOptions) {
 }
 
 /** The epochs of the chosen kind of training. */
-function trainingEpochs(options: LocalizationTaskOptions, usesFsd: boolean) {
-  const {
-    dataset,
-    network,
-    terms,
-    samples,
-    batchSize,
-    where,
-    localize: { classThreshold },
-  } = options;
+function trainingEpochs(options: LocalizationTaskOptions): {
+  epoch(index: number, key: Key): TrainingEpoch<unknown>;
+  dispose(): Promise<void>;
+} {
+  const { dataset, network, terms, samples, batchSize } = options;
   const sampling = { samples, batchSize };
-
-  const report = (
-    { pieces, probabilities, gradients }: { pieces: LossPieces<NDArray>; probabilities: readonly NDArray[]; gradients: Params },
-    labels: readonly NDArray[],
-  ): Report => ({ pieces: pieceValues(pieces), gradients, ...correctVideos(probabilities, labels, classThreshold) });
-  const epochOf = <B>({ count, make }: EpochBatches<B>, step: (params: Params, batch: B) => Promise<Report>) => ({
-    count,
-    prepare: make,
-    step: (params: Params, batch: unknown) => step(params, batch as B),
-  });
-  const parts = (params: Params) => {
-    const { trained, frozen } = trainable(params, usesFsd);
-    return [trained, frozen] as const;
-  };
-
+  const stepOptions = { ...options, classThreshold: options.localize.classThreshold };
   if (terms === 'none') {
-    const step = acmStep(options, where);
-    const run = async (params: Params, b: VideoBatch) =>
-      report(await step(...parts(params), b.features, b.labels, b.masks), [b.labels]);
-    return {
-      dispose: step.dispose,
-      epoch: (_: number, key: Key) => epochOf(videoBatches(dataset.train, sampling, network, key), run),
-    };
+    const { epoch, dispose } = videoTraining(stepOptions);
+    return { dispose, epoch: (_, key) => epoch(videoBatches(dataset.train, sampling, network, key)) };
   }
   if (terms === 'in-batch') {
-    const step = inBatchStep(options, where);
-    const run = async (params: Params, b: InBatchBatch) => {
-      const output = await step(...parts(params), b.features, b.labels, b.masks, b.weights);
-      // Without a pair the terms are absent, not zero: what only they train gets no gradient, hence no decay and no momentum.
-      const gradients = b.hasPairs ? output.gradients : withoutSequenceParams(output.gradients);
-      return report({ ...output, gradients }, [b.labels]);
-    };
-    return {
-      dispose: step.dispose,
-      epoch: (_: number, key: Key) => epochOf(inBatchBatches(dataset.train, sampling, network, key), run),
-    };
+    const { epoch, dispose } = inBatchTraining(stepOptions);
+    return { dispose, epoch: (_, key) => epoch(inBatchBatches(dataset.train, sampling, network, key)) };
   }
-  const step = pairStep(options, where);
   const fixed = planPairs(dataset.train, options.pairKey);
   if (fixed.pairs.length === 0) throw new Error('no two training videos have the same labels: there are no pairs to train on');
-  const run = async (params: Params, b: PairBatch) =>
-    report(await step(...parts(params), b.features, b.labels, b.masks), b.labels);
+  const { epoch, dispose } = pairTraining(stepOptions);
   return {
-    dispose: step.dispose,
-    epoch: (_: number, key: Key) =>
-      epochOf(
-        pairBatches(dataset.train, options.resamplePairs ? planPairs(dataset.train, key) : fixed, sampling, network, key),
-        run,
-      ),
+    dispose,
+    epoch: (_, key) => {
+      const plan = options.resamplePairs ? planPairs(dataset.train, key) : fixed;
+      return epoch(pairBatches(dataset.train, plan, sampling, network, key));
+    },
   };
 }
 

@@ -122,6 +122,27 @@ describe('binary ops, with broadcasting', () => {
     });
   });
 
+  it('pow 0 is 1 with the gradient 0, at 0 too, whether the exponent is a number or a tensor', async () => {
+    const x = ndarray('float64', [3], Float64Array.of(0, -2, 3));
+    const zero = ndarray('float64', [3], new Float64Array(3));
+    const f = e.compile((t: Tensor, n: Tensor) =>
+      [(u: Tensor) => e.pow(u, 0), (u: Tensor) => e.pow(u, n)].map(p => [p(t), e.grad((u: Tensor) => e.sum(p(u)))(t)]),
+    );
+    for (const [value, slope] of (await f(x as never, zero as never)) as unknown as e.NDArray[][]) {
+      expect([...value.data]).toEqual([1, 1, 1]);
+      expect([...slope.data].map(v => Number(v) + 0)).toEqual([0, 0, 0]);
+    }
+    await f.dispose();
+  });
+
+  it('pow with exponents around 0 in one tensor', async () => {
+    const [x, n] = [
+      ndarray('float64', [4], Float64Array.of(0.5, 2, 3, 1.5)),
+      ndarray('float64', [4], Float64Array.of(0, 1, -1, 2.5)),
+    ];
+    await check({ inputs: [x, n], fn: (s, t) => e.pow(s, t), expected: build([4], ([i]) => x.data[i] ** n.data[i]) });
+  });
+
   const choosing: [string, (x: Tensor, y: Tensor) => Tensor, (x: number, y: number) => number][] = [
     ['maximum', e.maximum, Math.max],
     ['minimum', e.minimum, Math.min],
@@ -154,6 +175,45 @@ describe('binary ops, with broadcasting', () => {
         expected: [3, 2, 0, 1.5].map((c, i) => build(shape, p => [c - at(x, p), c / at(x, p), at(x, p), c * at(x, p)][i])),
       };
     });
+  });
+});
+
+describe('numbers beside integer tensors', () => {
+  type Case = [string, e.DType, (x: Tensor) => Tensor, RegExp];
+  const cases: Case[] = [
+    ['a fraction', 'int32', x => e.mul(x, 0.5), /mul\(int32\[2\], 0\.5\): int32 cannot hold 0\.5/],
+    ['a fraction on the left', 'int64', x => e.sub(1.5, x), /sub\(1\.5, int64\[2\]\): int64 cannot hold 1\.5/],
+    ['a number out of range', 'uint8', x => e.add(x, 300), /add\(uint8\[2\], 300\): uint8 cannot hold 300/],
+    ['a negative number', 'uint8', x => e.add(x, -1), /uint8 cannot hold -1/],
+    ['infinity', 'int32', x => e.less(x, Number.POSITIVE_INFINITY), /less\(int32\[2\], Infinity\): int32 cannot hold Infinity/],
+    ['past int32', 'int32', x => e.add(x, 2 ** 31), /int32 cannot hold 2147483648/],
+    ['past int64', 'int64', x => e.add(x, 2 ** 63), /int64 cannot hold 9223372036854776000/],
+    ['where', 'int32', x => e.where(e.greater(x, 0), x, 0.5), /where: int32 cannot hold 0\.5/],
+    ['pad', 'int32', x => e.pad(x, 0, 1, 0, 0.5), /pad: int32 cannot hold 0\.5/],
+    ['full', 'int32', () => e.full([2], 0.5, 'int32'), /scalar: int32 cannot hold 0\.5/],
+    ['clamp', 'int32', x => e.clamp(x, 0.5, 2), /less\(int32\[2\], 0\.5\): int32 cannot hold 0\.5/],
+  ];
+  it.each(cases)('%s is an error that names op, type and number', async (_, dtype, fn, message) => {
+    const f = e.compile((x: Tensor) => fn(x));
+    const failure = await f(e.fromNumbers([1, 2], [2], dtype) as never).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(e.ShapeError);
+    expect((failure as Error).message).toMatch(message);
+    await f.dispose();
+  });
+
+  it('whole numbers in range are taken exactly', async () => {
+    const sums = async (dtype: e.DType, c: number) => {
+      const f = e.compile((x: Tensor) => e.add(x, c));
+      const { data } = (await f(e.fromNumbers([1, 2], [2], dtype) as never)) as unknown as e.NDArray;
+      await f.dispose();
+      return [...data];
+    };
+    expect(await sums('int32', -(2 ** 31))).toEqual([1 - 2 ** 31, 2 - 2 ** 31]);
+    expect(await sums('int64', 2 ** 53)).toEqual([2n ** 53n + 1n, 2n ** 53n + 2n]);
+    expect(await sums('uint8', 253)).toEqual([254, 255]);
   });
 });
 

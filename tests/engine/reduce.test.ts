@@ -70,6 +70,52 @@ describe('reductions over any axes', () => {
   });
 });
 
+describe('logSumExp at infinities', () => {
+  const inf = Number.POSITIVE_INFINITY;
+  const rows = [
+    { x: [-inf, -inf], y: -inf, slope: [0, 0] },
+    { x: [inf, 0], y: inf, slope: [1, 0] },
+    { x: [inf, inf], y: inf, slope: [0.5, 0.5] },
+    { x: [-inf, 3], y: 3, slope: [0, 1] },
+    { x: [-inf, -1000], y: -1000, slope: [0, 1] },
+    { x: [inf, -inf], y: inf, slope: [1, 0] },
+  ];
+  it.each(['float32', 'float64'] as const)('%s: value and gradient', async dtype => {
+    const x = e.fromNumbers(
+      rows.flatMap(r => r.x),
+      [rows.length, 2],
+      dtype,
+    );
+    const f = e.compile((t: e.Tensor) => [
+      e.logSumExp(t, 1),
+      e.vjp([e.logSumExp(t, 1)], [e.full([rows.length], 1, dtype)], [t])[0],
+    ]);
+    const [y, slope] = (await f(x as never)) as unknown as e.NDArray[];
+    expect([...y.data]).toEqual(rows.map(r => r.y));
+    expect([...slope.data]).toEqual(rows.flatMap(r => r.slope));
+    await f.dispose();
+  });
+
+  it('NaN stays NaN, in the gradient too', async () => {
+    const f = e.compile((t: e.Tensor) => [e.logSumExp(t), e.grad((u: e.Tensor) => e.logSumExp(u))(t)]);
+    const [y, slope] = (await f(e.fromNumbers([1, Number.NaN], [2]) as never)) as unknown as e.NDArray[];
+    expect([...y.data, ...slope.data]).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+    await f.dispose();
+  });
+});
+
+describe('means need a floating type', () => {
+  it.each([
+    ['mean', (x: e.Tensor) => e.mean(x), /mean: needs a floating type, got int32/],
+    ['variance', (x: e.Tensor) => e.variance(x), /variance: needs a floating type, got int32/],
+    ['logSumExp', (x: e.Tensor) => e.logSumExp(x), /logSumExp\(int32\[2\]\): needs a floating type, got int32/],
+  ])('%s', async (_, fn, message) => {
+    const f = e.compile((x: e.Tensor) => fn(x));
+    await expect(f(e.fromNumbers([1, 2], [2], 'int32') as never)).rejects.toThrow(message);
+    await f.dispose();
+  });
+});
+
 describe('softmax and logSoftmax along any axis', () => {
   it.each([
     ['softmax', e.softmax, (v: number[], i: number) => Math.exp(v[i]) / sumOf(v.map(Math.exp))],

@@ -20,6 +20,23 @@ describe('shape', () => {
     });
   });
 
+  it.each([
+    [[0, 3], [0, -1], /reshape: \[0, 3\] to \[0, -1\]: -1 could be any number beside an extent of 0/],
+    [[4, 3], [-1, 2, -1], /reshape: \[4, 3\] to \[-1, 2, -1\]: only one extent may be -1/],
+    [[4, 3], [-1, 5], /reshape: \[4, 3\] to \[-1, 5\]: 12 elements are not a multiple of 5/],
+    [[4, 3], [5, 2], /12 elements do not fill \[5, 2\]/],
+  ])('reshape %j to %j is an error', async (from, to, message) => {
+    const f = e.compile((t: e.Tensor) => e.reshape(t, to));
+    await expect(f(e.zeros(from) as never)).rejects.toThrow(message);
+    await f.dispose();
+  });
+
+  it('reshape of an empty tensor: -1 is 0 where nothing else is', async () => {
+    const f = e.compile((t: e.Tensor) => e.reshape(t, [3, -1]));
+    expect(((await f(e.zeros([0, 2]) as never)) as unknown as e.NDArray).shape).toEqual([3, 0]);
+    await f.dispose();
+  });
+
   it('transpose by any permutation, and of the last two axes by default', async () => {
     const permuted = shapes(2, 4, 0).chain(shape =>
       fc.record({ shape: fc.constant(shape), permutation: fc.shuffledSubarray([...shape.keys()], { minLength: shape.length }) }),
@@ -299,6 +316,27 @@ describe('indices', () => {
     });
   });
 
+  it.each(['int32', 'int64'] as const)('negative %s indices count from the end, in value and gradient', async dtype => {
+    const x = between(7, [2, 4, 3]);
+    const rows = e.fromNumbers([-1, 0, 2, -4, -2, -1], [2, 3], dtype);
+    const row = (b: number, j: number) => (at(rows, [b, j]) + 4) % 4;
+    await check({
+      inputs: [x, rows],
+      fn: (t, i) => [e.gatherRows(t, i), e.take(t, i, 1), e.take(t, [-1, 1], 1)],
+      expected: [
+        build([2, 3, 3], ([b, j, c]) => at(x, [b, row(b, j), c])),
+        build([2, 2, 3, 3], ([b, i, j, c]) => at(x, [b, row(i, j), c])),
+        build([2, 2, 3], ([b, j, c]) => at(x, [b, [3, 1][j], c])),
+      ],
+    });
+  });
+
+  it('take refuses a listed index outside the axis', async () => {
+    const f = e.compile((t: e.Tensor) => e.take(t, [0, 4], 1));
+    await expect(f(e.zeros([2, 4]) as never)).rejects.toThrow(/take: index 4 is outside axis 1 of \[2, 4\]/);
+    await f.dispose();
+  });
+
   it('topK and sort in both directions', async () => {
     await holds(
       fc.record({ where: withAxis(), k: fc.nat(3), largest: fc.boolean() }),
@@ -354,12 +392,13 @@ describe('indices', () => {
   });
 
   it('oneHot, iota, full', async () => {
-    const classes = e.ndarray('int32', [3], Int32Array.of(2, 0, 5));
+    // 5 and -1 are no classes: rows of zeros.
+    const classes = e.ndarray('int32', [4], Int32Array.of(2, 0, 5, -1));
     await check({
       inputs: [classes],
       fn: t => [e.oneHot(t, 4, 'float64'), e.iota(3), e.full([2, 2], 1.5, 'float64')],
       expected: [
-        build([3, 4], ([i, c]) => (Number(classes.data[i]) === c ? 1 : 0)),
+        build([4, 4], ([i, c]) => (Number(classes.data[i]) === c ? 1 : 0)),
         e.ndarray('int64', [3], BigInt64Array.of(0n, 1n, 2n)),
         build([2, 2], () => 1.5),
       ],

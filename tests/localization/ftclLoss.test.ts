@@ -11,6 +11,7 @@ import {
   type SequenceLossInput,
   sequenceLossPreset,
   sharesClass,
+  snippetsNeeded,
 } from '../../src/localization/ftclLoss.ts';
 import { fsdOfSequences } from '../../src/localization/sequences/fsd.ts';
 import { lcs } from '../../src/localization/sequences/lcs.ts';
@@ -52,6 +53,16 @@ function only({ dtype, shape: [n, ...shape], data }: NDArray, i: number): NDArra
   return ndarray(dtype, [1, ...shape], data.slice(i * size, (i + 1) * size) as Float64Array<ArrayBuffer>);
 }
 const scoreFsd = async (p: NDArray, q: NDArray) => numbers(await once((a: Tensor, b: Tensor) => fsdOfSequences(a, b), p, q))[0];
+
+describe('snippetsNeeded', () => {
+  it('is the longest sequence that is compared: two blocks of FSD one after the other, or one where each has its own ranking', () => {
+    expect(snippetsNeeded({ lcsLength: 30, fsdLength: 5 })).toBe(30);
+    expect(snippetsNeeded({ lcsLength: 8, fsdLength: 5 })).toBe(10);
+    expect(snippetsNeeded({ lcsLength: 8, fsdLength: 5, fsdBackground: 'published' })).toBe(10);
+    expect(snippetsNeeded({ lcsLength: 8, fsdLength: 5, fsdBackground: 'background-attention' })).toBe(8);
+    expect(snippetsNeeded({ lcsLength: 3, fsdLength: 5, fsdBackground: 'background-attention' })).toBe(5);
+  });
+});
 
 describe('sharesClass', () => {
   it('is 1 where two label vectors share any class', async () => {
@@ -280,6 +291,68 @@ describe('acmInBatchLoss', () => {
     for (const { total, lcsTerm, fsd, plain } of [one, none]) {
       expect(numbers(total)).toEqual(numbers(plain));
       expect([numbers(lcsTerm)[0], numbers(fsd)[0]]).toEqual([0, 0]);
+    }
+  });
+
+  it('adds nothing without pairs in the form of a ranking loss either', async () => {
+    const options = { ...sequenceLossPreset, contrast: 'softplus' } as const;
+    const values = async (w: ReturnType<typeof inBatchWeights>) => {
+      const { total, alone, lcsTerm, fsd } = await once(
+        (x: readonly Tensor[], y: Tensor, p: { positive: Tensor; negative: Tensor }) => {
+          const { total, acm: pieces, lcs: lcsTerm, fsd } = acmInBatchLoss(asOutput(x), y, p, acm, options);
+          return { total, alone: pieces.total, lcsTerm, fsd };
+        },
+        videos,
+        labels,
+        w,
+      );
+      return [total, alone, lcsTerm, fsd].map(x => numbers(x)[0]);
+    };
+    const [total, alone, lcsTerm, fsd] = await values(inBatchWeights(4, [], []));
+    expect([total, lcsTerm, fsd]).toEqual([alone, 0, 0]);
+    // softplus(0) is not 0: with pairs the terms are.
+    const [, , lcsOfPairs, fsdOfPairs] = await values(weights);
+    expect(Math.min(lcsOfPairs, fsdOfPairs)).toBeGreaterThan(0);
+  });
+
+  it('with zero rows as NaN: a pair that does not count keeps them from the loss and every gradient', async () => {
+    const [lcsRows, action, background] = [8, 9, 10];
+    const zeroed = (video: number, blocks: readonly number[]) =>
+      videos.map((x, i) => {
+        if (!blocks.includes(i)) return x;
+        const size = x.data.length / 4;
+        const values = numbers(x).map((value, k) => (Math.floor(k / size) === video ? 0 : value));
+        return array64(values, x.shape);
+      });
+    const at = (video: number, blocks: readonly number[], zeroRows: 'zero' | 'nan') =>
+      valueWithGradient(
+        (...all) =>
+          acmInBatchLoss(
+            asOutput(all.slice(0, 11)),
+            constant(labels),
+            { positive: constant(weights.positive), negative: constant(weights.negative) },
+            acm,
+            { ...sequenceLossPreset, zeroRows },
+          ).total,
+        ...zeroed(video, blocks),
+      );
+    const finite = ({ gradients }: { gradients: readonly NDArray[] }) => gradients.flatMap(numbers).every(Number.isFinite);
+    const all = [lcsRows, action, background];
+    // Video 2 is in no drawn pair; 1 is in the same pair (0, 1), whose backgrounds no score reads, and first in the different (1, 3).
+    for (const [video, blocks] of [
+      [2, all],
+      [1, [background]],
+    ] as const) {
+      const [published, safe] = [await at(video, blocks, 'nan'), await at(video, blocks, 'zero')];
+      expect(published.value).toBeCloseTo(safe.value, 10);
+      for (const [i, gradient] of published.gradients.entries()) {
+        const expected = numbers(safe.gradients[i]);
+        for (const [k, value] of numbers(gradient).entries()) expect(value).toBeCloseTo(expected[k], 8);
+      }
+    }
+    for (const block of all) {
+      const video = block === background ? 3 : 1;
+      expect([finite(await at(video, [block], 'nan')), finite(await at(video, [block], 'zero'))]).toEqual([false, true]);
     }
   });
 

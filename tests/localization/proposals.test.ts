@@ -24,6 +24,7 @@ describe('thresholds', () => {
   it('reads ranges, lists and single values', () => {
     expect(parseThresholds('0.1:0.1:0.3')).toEqual([0.1, 0.2, 0.30000000000000004]);
     expect(parseThresholds('0.3, 0.5')).toEqual([0.3, 0.5]);
+    expect(parseThresholds('0.7,0.3,0.5,0.3')).toEqual([0.3, 0.5, 0.7]);
     expect(parseThresholds('.75')).toEqual([0.75]);
     expect(parseThresholds('0.1:0.1:1')).toHaveLength(10);
   });
@@ -34,6 +35,8 @@ describe('thresholds', () => {
 
   it('names them without rounding noise', () => {
     expect(thresholdName(0.30000000000000004)).toBe('0.3');
+    expect(thresholdName(1)).toBe('1.0');
+    expect(thresholdName(0.9999999999999999)).toBe('1.0');
     expect(rangeName(steppedThresholds(0.5, 0.95, 0.05))).toBe('0.5:0.95');
     expect(rangeName([0.5])).toBe('0.5');
   });

@@ -88,6 +88,20 @@ describe('fsd', () => {
     );
   });
 
+  it('without a temperature shares the gradient of ties evenly, in the graph and on the host', async () => {
+    // All scores 0: every cell's three arguments tie. The last column and row of a 2 x 2 table then receive 1/3 each.
+    const none = array64([0, 0, 0, 0], [1, 2, 2]);
+    for (const form of [fsd, fsdOnHost]) {
+      const { gradients } = await valueWithGradient((m, g) => sum(form(m, g, 0)), none, none);
+      const expected = [
+        [1 / 3 + 2 / 9, 1 / 3, 1 / 3, 1],
+        [(2 / 3) * (1 / 3 + 2 / 9), 2 / 9, 2 / 9, 2 / 3],
+      ];
+      for (const [i, wanted] of expected.entries())
+        for (const [k, value] of numbers(gradients[i]).entries()) expect(value).toBeCloseTo(wanted[k], 12);
+    }
+  });
+
   it('scores an empty sequence 0', async () => {
     const none = fromNumbers([], [2, 5, 0]);
     expect(numbers(await once((a: Tensor) => fsd(a, a), none))).toEqual([0, 0]);
@@ -100,6 +114,21 @@ describe('smoothMax', () => {
     const at = async (gamma: number) => numbers(await once((x: Tensor) => smoothMax(x, -1, gamma), v))[0];
     expect(await at(0.1)).toBeCloseTo(0.1 * Math.log(Math.exp(1) + Math.exp(3) + Math.exp(-2)), 12);
     expect(await at(0)).toBeCloseTo(0.3, 12);
+  });
+
+  it('has the gradient softmax(v / gamma), shared evenly by equals without a temperature', async () => {
+    const v = array64([0.3, 0.3, -0.2, 0.3], [4]);
+    const slope = async (gamma: number) => numbers((await valueWithGradient(x => smoothMax(x, -1, gamma), v)).gradients[0]);
+    const e = [3, 3, -2, 3].map(Math.exp);
+    for (const [i, s] of (await slope(0.1)).entries()) expect(s).toBeCloseTo(e[i] / (3 * e[0] + e[2]), 12);
+    for (const [i, s] of (await slope(0)).entries()) expect(s).toBeCloseTo([1 / 3, 1 / 3, 0, 1 / 3][i], 12);
+  });
+
+  it('does not overflow, along any axis', async () => {
+    const v = array64([1000, 1, 1000, 2], [2, 2]);
+    const [a, b] = numbers(await once((x: Tensor) => smoothMax(x, 0, 0.1), v));
+    expect(a).toBeCloseTo(1000 + 0.1 * Math.log(2), 10);
+    expect(b).toBeCloseTo(2 + 0.1 * Math.log1p(Math.exp(-10)), 12);
   });
 });
 

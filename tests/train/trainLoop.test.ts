@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromNumbers } from '../../src/engine/ndarray.ts';
-import { readPointer } from '../../src/train/checkpoint.ts';
-import { silentReporter } from '../../src/train/reporter.ts';
-import type { Task } from '../../src/train/task.ts';
-import { trainLoop } from '../../src/train/trainLoop.ts';
+import { loadCheckpoint, readPointer } from '../../src/train/checkpoint.ts';
+import { type Reporter, silentReporter } from '../../src/train/reporter.ts';
+import type { StepReport, Task } from '../../src/train/task.ts';
+import { type EpochRecord, type TrainLoopOptions, trainLoop } from '../../src/train/trainLoop.ts';
 import { contentsOf } from '../cli/smallRun.ts';
 
 let dir = '';
@@ -43,7 +43,7 @@ function scripted(scores: readonly number[], failing = Number.POSITIVE_INFINITY)
   };
 }
 
-const train = (run: string, task: Task, checkpointEvery: number) =>
+const train = (run: string, task: Task, checkpointEvery: number, options: Partial<TrainLoopOptions> = {}) =>
   trainLoop(task, {
     run,
     seed: 0,
@@ -55,6 +55,7 @@ const train = (run: string, task: Task, checkpointEvery: number) =>
     evaluation: { start: 0, every: 1, select: 'best-on-test' },
     metadata: {},
     reporter: silentReporter(),
+    ...options,
   });
 
 describe('the best checkpoint', () => {
@@ -90,3 +91,97 @@ describe('the best checkpoint', () => {
     expect(await readPointer(run, 'best')).toMatchObject({ epoch: 3, value: 0.7 });
   });
 });
+
+/** Trains on one weight without tests; `steps[e][i]` makes the report of step i of epoch e. */
+function stepping(steps: readonly (readonly (() => Partial<StepReport>)[])[]): Task {
+  return {
+    ...scripted([]),
+    canTest: false,
+    init: () => ({ weight: fromNumbers([1], [1]) }),
+    epoch: index => ({
+      count: steps[index].length,
+      prepare: async i => i,
+      step: async (_, i) => ({ ...good(), ...steps[index][i as number]() }),
+    }),
+  };
+}
+const good = (): StepReport => ({ pieces: { total: 2 }, gradients: { weight: fromNumbers([1], [1]) }, correct: 1, samples: 2 });
+const withGradient = (value: number) => () => ({ gradients: { weight: fromNumbers([value], [1]) } });
+const withLoss = (total: number) => () => ({ pieces: { total } });
+
+describe('a step that is not finite', () => {
+  /** Trains these epochs; what came of it, and the warnings. */
+  async function outcome(...steps: Parameters<typeof stepping>[0]) {
+    const run = await mkdtemp(join(dir, 'run-'));
+    const warnings: string[] = [];
+    const reporter: Reporter = { ...silentReporter(), warn: line => warnings.push(line) };
+    await train(run, stepping(steps), 1, { epochs: steps.length, reporter });
+    const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    const [weight] = (await loadCheckpoint(run, 'last')).params.weight.data;
+    return { warnings, weight, records: lines.map(line => JSON.parse(line) as EpochRecord) };
+  }
+
+  it.each([
+    ['gradients that are NaN', withGradient(Number.NaN)],
+    ['infinite gradients', withGradient(Number.NEGATIVE_INFINITY)],
+    ['a loss that is NaN', withLoss(Number.NaN)],
+  ])('is left out, counted and warned of: %s', async (_, bad) => {
+    const { warnings, weight, records } = await outcome([good, bad, good, bad], [good]);
+    expect(warnings).toEqual(['epoch 1: 2 of 4 steps had a loss or gradients that are not finite and were skipped']);
+    // As if the two steps had not been: neither the weights nor the optimiser saw them.
+    expect(weight).toBe((await outcome([good, good], [good])).weight);
+    expect(records.map(({ step }) => step)).toEqual([2, 3]);
+    expect(records.map(({ train: { skipped } }) => skipped)).toEqual([2, undefined]);
+    expect(records[0].train.accuracy).toBe(0.5);
+  });
+
+  it('ends a training where an epoch has no other', async () => {
+    const bad = withGradient(Number.NaN);
+    await expect(outcome([good], [bad, bad])).rejects.toThrow(
+      'epoch 2: no step had a finite loss and finite gradients; training cannot go on (lower the learning rate?)',
+    );
+  });
+});
+
+describe('after a request to stop', () => {
+  it('the run ends at the next step, at its last checkpoint', async () => {
+    const run = await mkdtemp(join(dir, 'run-'));
+    const { signal, stop } = stopper();
+    const steps = [[good], [good, stop], [good]];
+    const summary = await train(run, stepping(steps), 1, { epochs: 3, signal });
+    // The request came in the last step of epoch 2: it is finished, the next one is not begun.
+    expect(summary).toMatchObject({ interrupted: true, epochs: 2 });
+    expect((await readPointer(run, 'last'))?.epoch).toBe(2);
+  });
+
+  it('an error is an error still', async () => {
+    const run = await mkdtemp(join(dir, 'run-'));
+    const { signal, stop } = stopper();
+    const failing = (): never => {
+      stop();
+      throw new Error('no space left on device');
+    };
+    await expect(train(run, stepping([[good], [failing]]), 1, { epochs: 2, signal })).rejects.toThrow('no space left on device');
+  });
+
+  it('also an error of the test that follows', async () => {
+    const run = await mkdtemp(join(dir, 'run-'));
+    const { signal, stop } = stopper();
+    const task: Task = {
+      ...stepping([[stop]]),
+      canTest: true,
+      evaluate: () => Promise.reject(new Error('a feature file is gone')),
+    };
+    await expect(train(run, task, 1, { epochs: 1, signal })).rejects.toThrow('a feature file is gone');
+  });
+});
+
+/** A signal, and a step that gives it. */
+function stopper(): { signal: AbortSignal; stop: () => Partial<StepReport> } {
+  const controller = new AbortController();
+  const stop = () => {
+    controller.abort();
+    return {};
+  };
+  return { signal: controller.signal, stop };
+}

@@ -31,7 +31,8 @@ export interface ConvOptions {
   readonly groups?: number;
 }
 
-interface ConvAttrs extends Window {
+/** A convolution in full: {@link ConvOptions} of every axis, with the kernel's extents. */
+export interface ConvAttrs extends Window {
   readonly groups: number;
 }
 
@@ -120,9 +121,9 @@ function phaseOf(phase: number, axis: number, rows: number, outExtent: number, {
  * positions of x that are equal modulo the stride see disjoint sets of taps: each such phase is a convolution of its own with
  * stride 1, and the phases are laid one into the other. Together they cost about what
  * the forward pass costs. ONNX's `ConvTranspose` is as fast at best (dense 2-D) and up to 18x slower (depthwise, 3-D, wide 1-D); only
- * with a few channels and a large kernel is it faster, and that layer reads the image, whose gradient nobody asks for.
+ * with a few channels and a large kernel is it faster, and that layer reads the image, whose gradient nobody asks for (bench/conv.ts).
  */
-function inputGradient(ct: Tensor, w: Tensor, attrs: ConvAttrs, xShape: readonly number[]): Tensor {
+export function inputGradient(ct: Tensor, w: Tensor, attrs: ConvAttrs, xShape: readonly number[]): Tensor {
   const { stride, groups } = attrs;
   if (groups === 1 && isPointwise(attrs)) {
     // One product a sample; the transpose of the weight is fused into it.
@@ -167,17 +168,22 @@ function reached(x: Tensor, ct: Tensor, { kernel, stride, dilation, before }: Co
 }
 
 /**
- * dw of a convolution: a matrix product for each tap, unless the kernel has more taps than a group has channels (the first layer
- * of an image network, depthwise layers), where the products are too thin and one convolution is up to 3x faster.
- * Elsewhere the products are mostly 2x to 14x faster. In float64, which is for checks, always products.
+ * dw of a convolution: a matrix product for each tap, unless the products are too thin ({@link isThin}), where one convolution is up to
+ * 3x faster. Elsewhere the products are mostly 2x to 14x faster (bench/conv.ts). In float64, which is for checks, always products.
  */
 function weightGradient(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonly number[]): Tensor {
-  const thin = sizeOf(attrs.kernel) > Math.max(wShape[1], 4);
-  return thin && x.dtype === 'float32' ? weightGradientBySwap(ct, x, attrs) : weightGradientByTaps(ct, x, attrs, wShape);
+  return isThin(attrs.kernel, wShape[1]) && x.dtype === 'float32'
+    ? weightGradientBySwap(ct, x, attrs)
+    : weightGradientByTaps(ct, x, attrs, wShape);
+}
+
+/** Whether a kernel has more taps than a group has channels: the first layer of an image network, depthwise layers. */
+export function isThin(kernel: readonly number[], channelsPerGroup: number): boolean {
+  return sizeOf(kernel) > Math.max(channelsPerGroup, 4);
 }
 
 /** dw as a convolution over the batch: batch and channels change places, ct is the kernel, stride and dilation change roles. */
-function weightGradientBySwap(ct: Tensor, x: Tensor, attrs: ConvAttrs): Tensor {
+export function weightGradientBySwap(ct: Tensor, x: Tensor, attrs: ConvAttrs): Tensor {
   const { groups, stride, dilation, kernel } = attrs;
   const fitted = reached(x, ct, attrs);
   const [batch, channels, ...spatial] = fitted.shape;
@@ -199,7 +205,7 @@ function weightGradientBySwap(ct: Tensor, x: Tensor, attrs: ConvAttrs): Tensor {
 }
 
 /** dw as one matrix product for each tap, ct x^T, summed over the batch. */
-function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonly number[]): Tensor {
+export function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonly number[]): Tensor {
   const { groups, stride, dilation, kernel } = attrs;
   const [outChannels, perGroup] = wShape;
   const extents = ct.shape.slice(2);

@@ -178,7 +178,7 @@ export function pow(x: Operand, y: Operand): Tensor {
   if (x instanceof Tensor) {
     if (exponent === 2) return mul(x, x);
     if (exponent === 1) return x;
-    if (exponent === 0 && !(y instanceof Tensor && y.rank > x.rank)) return broadcastTo(scalar(1, x.dtype), x.shape);
+    if (exponent === 0) return broadcastTo(scalar(1, x.dtype), x.shape);
     if (exponent === 0.5) return sqrt(x);
     if (exponent === -1) return reciprocal(x);
   }

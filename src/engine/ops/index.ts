@@ -1,7 +1,6 @@
-import type { DType } from '../ndarray.ts';
-import { sizeOf } from '../ndarray.ts';
+import { type DType, showShape, sizeOf } from '../ndarray.ts';
 import { apply, apply1, axisOf, constant, int64s, type Op, rule, scalar } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { add, equal, less, where } from './elementwise.ts';
 import { matmul } from './linear.ts';
@@ -81,10 +80,17 @@ const takeOp: Op<{ axis: number }> = {
   },
 };
 
-/** Slices of x along `axis` at `indices` (any shape, which takes the place of the axis). */
+/**
+ * Slices of x along `axis` at `indices` (any shape, which takes the place of the axis). Negative indices count from the end.
+ * @throws ShapeError for a listed index outside the axis; one in a tensor is found by the run, which throws
+ */
 export function take(x: Tensor, indices: Tensor | readonly number[], axis = 0): Tensor {
-  const list = 'node' in indices ? indices : constant(int64s(indices));
-  return apply1(takeOp, [x, list], { axis: axisOf(axis, x.rank) });
+  const at = axisOf(axis, x.rank);
+  if (indices instanceof Tensor) return apply1(takeOp, [x, indices], { axis: at });
+  const extent = x.shape[at];
+  const bad = indices.find(i => !Number.isInteger(i) || i < -extent || i >= extent);
+  rule(bad === undefined, `take: index ${bad} is outside axis ${axis} of ${showShape(x.shape)}`);
+  return apply1(takeOp, [x, constant(int64s(indices))], { axis: at });
 }
 
 const gatherRowsOp: Op<null> = {
@@ -145,12 +151,15 @@ const topKOp: Op<{ k: number; axis: number; largest: boolean }> = {
   ],
 };
 
-/** The k largest (or smallest) elements along an axis in order, and their int64 positions; the first of equals comes first. */
+/**
+ * The k largest (or smallest) elements along an axis in order, and their int64 positions; the first of equals comes first. NaN has
+ * no place in the order: with one among the elements, which are chosen and in which order is not defined.
+ */
 export function topK(x: Tensor, k: number, { axis = -1, largest = true } = {}): [values: Tensor, indices: Tensor] {
   return apply(topKOp, [x], { k, axis: axisOf(axis, x.rank), largest }) as [Tensor, Tensor];
 }
 
-/** All elements along an axis in order (ascending by default), and their int64 positions. */
+/** All elements along an axis in order (ascending by default), and their int64 positions; NaN as for {@link topK}. */
 export function sort(x: Tensor, { axis = -1, descending = false } = {}): [values: Tensor, indices: Tensor] {
   return topK(x, x.shape[axisOf(axis, x.rank)], { axis, largest: descending });
 }

@@ -10,7 +10,7 @@ function countOf(x: Tensor, axes: Axes): number {
   return sizeOf(axesOf(axes, x.rank).map(axis => x.shape[axis]));
 }
 
-/** Integers have means that are none; they are cast first, so that the reader sees to what. */
+/** A mean of integers is mostly no integer: the caller says what type it shall have. */
 function needsFloat(name: string, { dtype }: Tensor): void {
   rule(dtype === 'float32' || dtype === 'float64', `${name}: needs a floating type, got ${dtype}; cast it first`);
 }
@@ -56,9 +56,12 @@ function extremum(name: string, onnx: string): (x: Tensor, axes?: Axes, keepDims
   };
 }
 
-/** Largest element over `axes`; ties share the gradient evenly. */
+/**
+ * Largest element over `axes`; ties share the gradient evenly. With NaN among the elements the result is not defined: ONNX Runtime
+ * passes over a NaN unless it comes first. Sum, mean, softmax and {@link maximum} do give NaN.
+ */
 export const max = extremum('max', 'ReduceMax');
-/** Smallest element over `axes`; ties share the gradient evenly. */
+/** Smallest element over `axes`; ties share the gradient evenly. With NaN among the elements as {@link max}. */
 export const min = extremum('min', 'ReduceMin');
 
 const logSumExpOp: Op<{ axes: readonly number[] }> = {

@@ -6,7 +6,7 @@ import { reshape } from './shape.ts';
 import { pad, slice, stack, unstack } from './slice.ts';
 
 /** From this many input times output channels on, fewer multiplications win over fewer passes (bench/conv.ts). */
-const winogradFrom = 256 * 256;
+export const winogradFrom = 256 * 256;
 
 /**
  * Convolution over time of channels-last sequences, stride 1, zero-padded to keep the length:
@@ -24,12 +24,12 @@ export function temporalConv(x: Tensor, weight: Tensor, bias?: Tensor, { dilatio
   );
   rule(width % 2 === 1, `temporalConv: kernel width ${width} must be odd`);
   const wide = inputs * outputs >= winogradFrom && x.dtype === 'float32';
-  const y = wide && width === 3 && dilation === 1 ? winograd(x, weight) : taps(x, weight, dilation);
+  const y = wide && width === 3 && dilation === 1 ? convByWinograd(x, weight) : convByTaps(x, weight, dilation);
   return bias ? addBias(y, bias) : y;
 }
 
 /** y_t = sum over k of W_k x_(t + (k - (width-1)/2) dilation), one matrix product a tap. */
-function taps(x: Tensor, weight: Tensor, dilation: number): Tensor {
+export function convByTaps(x: Tensor, weight: Tensor, dilation = 1): Tensor {
   const time = x.shape[1];
   const reach = ((weight.shape[2] - 1) / 2) * dilation;
   const padded = pad(x, 1, reach, reach);
@@ -44,7 +44,7 @@ function taps(x: Tensor, weight: Tensor, dilation: number): Tensor {
  *   y0 = m0 + m1 + m2,  y1 = m1 - m2 - m3.
  * Source: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks (2016), section 4.
  */
-function winograd(x: Tensor, weight: Tensor): Tensor {
+export function convByWinograd(x: Tensor, weight: Tensor): Tensor {
   const [batch, time, inputs] = x.shape;
   const pairs = Math.ceil(time / 2);
   // One zero before, and zeros behind up to a whole number of pairs: 2 (pairs + 1) rows.

@@ -4,14 +4,15 @@ import {
   exp,
   hostCall,
   log,
-  logSumExp,
   max,
   maximum,
   mul,
   type NDArray,
+  stack,
   stopGradient,
   sub,
   type Tensor,
+  unstack,
   zeros,
 } from '../../engine/index.ts';
 import { antidiagonalRecursion } from './antidiagonals.ts';
@@ -20,29 +21,33 @@ import { type CosineOptions, matchAndGap } from './similarity.ts';
 /** The published temperature of the smooth maximum. */
 export const smoothMaxGamma = 0.1;
 
-/** smax(v) = gamma log sum exp(v / gamma) along an axis; the hard maximum for gamma = 0. Its gradient is softmax(v / gamma). */
-export function smoothMax(v: Tensor, axis = -1, gamma = smoothMaxGamma): Tensor {
-  return gamma === 0 ? max(v, axis) : mul(logSumExp(div(v, gamma), axis), gamma);
+/**
+ * smax(v_1, …, v_n) = gamma log sum_k exp(v_k / gamma), elementwise over tensors of one shape, shifted by the maximum so that it does not
+ * overflow; the hard maximum for gamma = 0. Its gradient is softmax(v / gamma), which for gamma = 0 is shared evenly on ties.
+ * Source: FTCL (CVPR 2022), smooth maximum.
+ */
+export function smoothMaxOf(values: readonly Tensor[], gamma = smoothMaxGamma): Tensor {
+  if (gamma === 0) return max(stack(values), 0);
+  const shift = stopGradient(values.reduce((a, b) => maximum(a, b)));
+  const total = values.map(v => exp(div(sub(v, shift), gamma))).reduce((a, b) => add(a, b));
+  return add(shift, mul(log(total), gamma));
 }
 
-/** The smooth maximum of three tensors, elementwise. */
-function smoothMaxOf3(a: Tensor, b: Tensor, c: Tensor, gamma: number): Tensor {
-  const hard = maximum(maximum(a, b), c);
-  if (gamma === 0) return hard;
-  const shift = stopGradient(hard);
-  const [ea, eb, ec] = [a, b, c].map(x => exp(div(sub(x, shift), gamma)));
-  return add(shift, mul(log(add(add(ea, eb), ec)), gamma));
+/** {@link smoothMaxOf} the positions of one axis, which disappears. */
+export function smoothMax(v: Tensor, axis = -1, gamma = smoothMaxGamma): Tensor {
+  return smoothMaxOf(unstack(v, axis), gamma);
 }
 
 /**
  * Fine-grained sequence distance (a similarity: larger is more alike) of pairs of sequences from their match and gap
  * similarities `[pairs, n, m]` -> `[pairs]`, with zero borders:
- *   S[i,j] = m[i,j] + smax(S[i-1,j-1], g[i,j] + S[i-1,j], g[i,j] + S[i,j-1]).
+ *   S[i,j] = m[i,j] + smax(S[i-1,j-1], g[i,j] + S[i-1,j], g[i,j] + S[i,j-1])
+ * with smax as {@link smoothMaxOf}.
  * Source: FTCL (CVPR 2022), fine-grained sequence distance, with the published code's shared gap score. Vectorised over anti-diagonals.
  */
 export function fsd(match: Tensor, gap: Tensor, gamma = smoothMaxGamma): Tensor {
   return antidiagonalRecursion([match, gap], ({ diagonal, up, left }, m, g) =>
-    add(m, smoothMaxOf3(diagonal, add(g, up), add(g, left), gamma)),
+    add(m, smoothMaxOf([diagonal, add(g, up), add(g, left)], gamma)),
   );
 }
 
@@ -117,11 +122,11 @@ export function fsdGradients(
   return gradients;
 }
 
-/** softmax((a, b, c) / gamma); for gamma = 0 all weight on the first maximum. */
+/** softmax((a, b, c) / gamma); for gamma = 0 the maxima share the weight evenly. */
 function weights(a: number, b: number, c: number, gamma: number): [number, number, number] {
   const hard = Math.max(a, b, c);
-  if (gamma === 0) return a === hard ? [1, 0, 0] : b === hard ? [0, 1, 0] : [0, 0, 1];
-  const [ea, eb, ec] = [Math.exp((a - hard) / gamma), Math.exp((b - hard) / gamma), Math.exp((c - hard) / gamma)];
+  const weight = (v: number) => (gamma === 0 ? Number(v === hard) : Math.exp((v - hard) / gamma));
+  const [ea, eb, ec] = [weight(a), weight(b), weight(c)];
   const total = ea + eb + ec;
   return [ea / total, eb / total, ec / total];
 }

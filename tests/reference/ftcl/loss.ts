@@ -1,7 +1,7 @@
 /** Reference cases `loss__*`: the criteria from the network's outputs, and from features through the network. */
 
 import { inBatchPairs, type Pair, sampleNegatives } from '../../../src/data/pairs.ts';
-import { add, type NDArray, type Tensor } from '../../../src/engine/index.ts';
+import { add, fromNumbers, type NDArray, type Tensor } from '../../../src/engine/index.ts';
 import { key } from '../../../src/engine/random.ts';
 import { acmNet } from '../../../src/localization/acmNet.ts';
 import {
@@ -25,7 +25,7 @@ import {
   sequenceOptions,
   withGradients,
 } from './network.ts';
-import { type RecordedPairs, stepsOfCase, weightsOf } from './steps.ts';
+import { type RecordedPairs, trainingOfCase, weightsOf } from './steps.ts';
 
 const has = (c: ReferenceCase, ...keys: readonly string[]): boolean => keys.every(name => name in c.arrays);
 const loss = (matches: (c: ReferenceCase) => boolean, run: Adapter['run']): Adapter => ({
@@ -179,13 +179,14 @@ const networkGradients = loss(
 async function byTrainingStep(c: ReferenceCase, pairs?: RecordedPairs): Promise<Compared[]> {
   const params = arraysOf(c, 'param.');
   const inputs = arraysOf(c, 'in.');
-  const { run, dispose } = stepsOfCase(c, params);
+  const { epoch, dispose } = trainingOfCase(c, params);
   try {
-    const { pieces, gradients } = await run(params, inputs, pairs);
+    const { prepare, step } = epoch([inputs], pairs && [pairs]);
+    const { pieces, gradients } = await step(params, await prepare(0));
     const named = Object.fromEntries(
       Object.entries(gradients).flatMap(([name, gradient]) => (gradient ? [[`param.${name}`, gradient]] : [])),
     );
-    return comparePresent(c, publishedLosses(pieces), named).map(compared => ({
+    return comparePresent(c, scalars(publishedLosses(pieces)), named).map(compared => ({
       ...compared,
       key: `${compared.key} (step)`,
       tolerance: c.tolerance(compared.key),
@@ -194,6 +195,9 @@ async function byTrainingStep(c: ReferenceCase, pairs?: RecordedPairs): Promise<
     await dispose();
   }
 }
+
+const scalars = (values: Readonly<Record<string, number>>): Named<NDArray> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fromNumbers([value], [], 'float64')]));
 
 /** Adapters of the `loss` cases. */
 export const adapters: Adapter[] = [

@@ -1,20 +1,20 @@
-/** The training steps as a case sets them up. */
+/** Training as a case sets it up, over the batches it holds. */
 
 import { inBatchPairs, type Pair } from '../../../src/data/pairs.ts';
 import type { NDArray } from '../../../src/engine/index.ts';
+import type { PairBatch } from '../../../src/localization/batches.ts';
 import { type InBatchWeights, inBatchWeights } from '../../../src/localization/ftclLoss.ts';
 import {
-  acmStep,
-  inBatchStep,
-  type LossPieces,
-  type ModelOptions,
-  pairStep,
-  trainable,
-  withoutSequenceParams,
-} from '../../../src/localization/steps.ts';
-import type { Gradients, Params } from '../../../src/nn/index.ts';
+  inBatchTraining,
+  pairTraining,
+  type Training,
+  type TrainingEpoch,
+  type TrainingOptions,
+  videoTraining,
+} from '../../../src/localization/training.ts';
+import type { Params } from '../../../src/nn/index.ts';
 import type { ReferenceCase } from '../case.ts';
-import { acmLossOptions, type Named, networkOptions, sequenceOptions } from './network.ts';
+import { acmLossOptions, type Named, networkOptions, numberOf, sequenceOptions } from './network.ts';
 
 /** A batch's in-batch pairs as a case records them: the positive ones and the negatives that were drawn. */
 export interface RecordedPairs {
@@ -40,53 +40,46 @@ export function weightsOf(labels: NDArray, recorded: RecordedPairs): InBatchWeig
   return inBatchWeights(labels.shape[0], positive, recorded.negative);
 }
 
-/** What a step gives, with the labels it was given. */
-export interface StepResult {
-  readonly pieces: LossPieces<NDArray>;
-  readonly probabilities: readonly NDArray[];
-  readonly labels: readonly NDArray[];
-  readonly gradients: Gradients;
-}
-
 /**
- * The step of a case: of pairs for `features_1` and `features_2`, with in-batch pairs for `features` unless both sequence terms are
- * off, else of L_ACM alone. `run` takes a batch as the case names its arrays (`features`, `label`, or both with `_1` and `_2`).
+ * The training of a case: of pairs for `features_1` and `features_2`, with in-batch pairs for `features` unless both sequence terms
+ * are off, else of L_ACM alone. `epoch` goes through batches whose arrays are named as the case names them (`features`, `label`, or
+ * both with `_1` and `_2`), with the in-batch pairs recorded for each.
  */
-export function stepsOfCase(c: ReferenceCase, params: Params) {
+export function trainingOfCase(c: ReferenceCase, params: Params) {
   const isPair = Object.keys(c.arrays).some(key => /^in\.(.*\.)?features_2$/.test(key));
   const sequence = sequenceOptions(c);
-  const options: ModelOptions = {
+  const options: TrainingOptions = {
     network: networkOptions(c, params),
     loss: acmLossOptions(c, isPair ? 'FTCL' : 'ACM'),
     sequence,
+    classThreshold: numberOf(c, ['cls_threshold'], 0.25),
+    where: {},
   };
-  const divided = (all: Params) => {
-    const { trained, frozen } = trainable(all, sequence.fsdWeight !== 0);
-    return [trained, frozen] as const;
-  };
-
   if (isPair) {
-    const step = pairStep(options, {});
-    const run = async (all: Params, batch: Named<NDArray>): Promise<StepResult> => {
-      const labels = [batch.label_1, batch.label_2] as const;
-      return { ...(await step(...divided(all), [batch.features_1, batch.features_2], labels, [{}, {}])), labels };
-    };
-    return { run, dispose: step.dispose };
+    return replaying(
+      pairTraining(options),
+      ({ features_1, features_2, label_1, label_2 }): PairBatch => ({
+        features: [features_1, features_2],
+        labels: [label_1, label_2],
+        masks: [{}, {}],
+      }),
+    );
   }
   if (sequence.lcsWeight === 0 && sequence.fsdWeight === 0) {
-    const step = acmStep(options, {});
-    const run = async (all: Params, { features, label }: Named<NDArray>): Promise<StepResult> => ({
-      ...(await step(...divided(all), features, label, {})),
-      labels: [label],
-    });
-    return { run, dispose: step.dispose };
+    return replaying(videoTraining(options), ({ features, label }) => ({ features, labels: label, masks: {} }));
   }
-  const step = inBatchStep(options, {});
-  const run = async (all: Params, { features, label }: Named<NDArray>, pairs?: RecordedPairs): Promise<StepResult> => {
+  return replaying(inBatchTraining(options), ({ features, label }, pairs) => {
     if (!pairs) throw new Error(`${c.name}: expected recorded pairs for every step`);
-    const output = await step(...divided(all), features, label, {}, weightsOf(label, pairs));
-    const gradients = pairs.positive.length === 0 ? withoutSequenceParams(output.gradients) : output.gradients;
-    return { ...output, gradients, labels: [label] };
+    const hasPairs = pairs.positive.length > 0;
+    return { features, labels: label, masks: {}, weights: weightsOf(label, pairs), hasPairs };
+  });
+}
+
+/** A kind of training over recorded batches. */
+function replaying<B>({ epoch, dispose }: Training<B>, batchOf: (arrays: Named<NDArray>, pairs?: RecordedPairs) => B) {
+  return {
+    dispose,
+    epoch: (batches: readonly Named<NDArray>[], pairs?: readonly RecordedPairs[]): TrainingEpoch<unknown> =>
+      epoch({ count: batches.length, make: async i => batchOf(batches[i], pairs?.[i]) }),
   };
-  return { run, dispose: step.dispose };
 }

@@ -1,12 +1,18 @@
 /** Reference cases `train__*` that run a trainer: the steps' losses, the logs of the epochs and the parameters at the end. */
 
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { copyOf } from '../../../src/engine/index.ts';
-import { exactMatches } from '../../../src/localization/classification.ts';
-import { pieceValues } from '../../../src/localization/steps.ts';
-import { adam, allFinite, mapParams } from '../../../src/nn/index.ts';
+import type { LossPieces } from '../../../src/localization/steps.ts';
+import { mapParams, type Params } from '../../../src/nn/index.ts';
+import { loadCheckpoint } from '../../../src/train/checkpoint.ts';
+import { silentReporter } from '../../../src/train/reporter.ts';
+import type { Task } from '../../../src/train/task.ts';
+import { type EpochRecord, trainLoop } from '../../../src/train/trainLoop.ts';
 import { type Adapter, type Compared, compareArray, type ReferenceCase } from '../case.ts';
 import { arraysOf, numberOf, publishedLosses } from './network.ts';
-import { type RecordedPairs, type StepResult, stepsOfCase } from './steps.ts';
+import { type RecordedPairs, trainingOfCase } from './steps.ts';
 
 /** What the JSON of a trainer's case holds. */
 interface Training {
@@ -35,50 +41,75 @@ const trainer: Adapter = {
   matches: c =>
     c.kind === 'train' && 'init.att_branch.weight' in c.arrays && c.expected.some(key => key.startsWith('out.final.')),
   async run(c) {
-    const { steps, epoch_logs, n_batches, epochs, pairs_per_step } = c.json as Training;
-    const threshold = numberOf(c, ['cls_threshold'], 0.25);
-    const params = mapParams(arraysOf(c, 'init.'), copyOf);
-    const optimizer = adam({ weightDecay: numberOf(c, ['weight_decay'], 0) });
-    const state = optimizer.init(params);
-    const { run, dispose } = stepsOfCase(c, params);
-    const losses: Record<string, number>[] = [];
-    const accuracies: number[] = [];
-    try {
-      for (let epoch = 0; epoch < epochs; epoch++) {
-        const matched: number[] = [];
-        for (let batch = 0; batch < n_batches; batch++) {
-          const result = await run(params, arraysOf(c, `in.batch${batch}.`), pairs_per_step?.[losses.length]);
-          const pieces = pieceValues(result.pieces);
-          if (Number.isFinite(pieces.total) && allFinite(result.gradients)) {
-            optimizer.update(params, result.gradients, state, numberOf(c, ['lr'], 1e-4));
-          }
-          losses.push(publishedLosses(pieces));
-          matched.push(...matches(result, threshold));
-        }
-        accuracies.push(mean(matched));
-      }
-    } finally {
-      await dispose();
-    }
+    const { steps, epoch_logs } = c.json as Training;
+    const { losses, records, params } = await train(c);
     return [
       ...steps.flatMap((expected, i) => compareRecord(c, 'steps', i, losses[i], expected)),
-      ...epoch_logs.flatMap((expected, i) => {
-        const ofEpoch = losses.slice(i * n_batches, (i + 1) * n_batches);
-        const means = Object.entries(logNames).map(([name, log]) => [log, mean(ofEpoch.map(step => step[name]))]);
-        return compareRecord(c, 'epoch_logs', i, { ...Object.fromEntries(means), train_acc: accuracies[i] }, expected);
-      }),
+      ...epoch_logs.flatMap((expected, i) => compareRecord(c, 'epoch_logs', i, publishedLog(records[i]), expected)),
       ...Object.entries(params).map(([name, array]) => compareArray(c, `out.final.${name}`, array)),
     ];
   },
 };
 
-/** 1 for every sample all of whose videos are classified exactly. */
-function matches({ probabilities, labels }: StepResult, threshold: number): number[] {
-  const streams = probabilities.map((p, i) => exactMatches(p, labels[i], threshold));
-  return Array.from(streams[0], (_, i) => (streams.every(stream => stream[i] === 1) ? 1 : 0));
+/** Trains by the product's loop, in a run folder of its own: the losses of the steps, the records of the epochs, the last weights. */
+async function train(c: ReferenceCase): Promise<{ losses: Record<string, number>[]; records: EpochRecord[]; params: Params }> {
+  const { epochs } = c.json as Training;
+  const run = await mkdtemp(join(tmpdir(), 'inkling-trainer-'));
+  const losses: Record<string, number>[] = [];
+  const initial = mapParams(arraysOf(c, 'init.'), copyOf);
+  const task = replayTask(c, initial, pieces => losses.push(publishedLosses(pieces)));
+  try {
+    await trainLoop(task, {
+      run,
+      seed: 0,
+      epochs,
+      learningRate: numberOf(c, ['lr'], 1e-4),
+      weightDecay: numberOf(c, ['weight_decay'], 0),
+      betas: [0.9, 0.999],
+      checkpointEvery: epochs,
+      evaluation: { start: 0, every: 1, select: 'last' },
+      metadata: {},
+      initial,
+      reporter: silentReporter(),
+    });
+    const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    const { params } = await loadCheckpoint(run, 'last');
+    return { losses, records: lines.map(line => JSON.parse(line) as EpochRecord), params };
+  } finally {
+    await task.dispose();
+    await rm(run, { recursive: true });
+  }
 }
 
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+/** A task whose epochs go through the case's batches in their order; every step's loss pieces are shown to `onStep`. */
+function replayTask(c: ReferenceCase, initial: Params, onStep: (pieces: LossPieces) => void): Task {
+  const { n_batches, pairs_per_step } = c.json as Training;
+  const batches = Array.from({ length: n_batches }, (_, i) => arraysOf(c, `in.batch${i}.`));
+  const { epoch, dispose } = trainingOfCase(c, initial);
+  return {
+    classes: [],
+    canTest: false,
+    init: () => initial,
+    epoch: index => {
+      const { count, prepare, step } = epoch(batches, pairs_per_step?.slice(index * n_batches, (index + 1) * n_batches));
+      const shown: typeof step = async (params, batch) => {
+        const report = await step(params, batch);
+        onStep(report.pieces);
+        return report;
+      };
+      return { count, prepare, step: shown };
+    },
+    evaluate: () => Promise.reject(new Error(`${c.name}: nothing to test on`)),
+    dispose,
+  };
+}
+
+/** An epoch's record under the published names. JSON has no number that is not finite: null is NaN. */
+function publishedLog({ train: { accuracy, ...means } }: EpochRecord): Record<string, number> {
+  const published = publishedLosses(means as LossPieces<number | null>);
+  const named = Object.entries(logNames).map(([name, log]) => [log, published[name] ?? Number.NaN]);
+  return { ...Object.fromEntries(named), train_acc: accuracy };
+}
 
 /** Compares the numbers of one step or epoch; every expected one must have been computed. */
 function compareRecord(

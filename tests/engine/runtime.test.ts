@@ -1,0 +1,23 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+
+/** A process of its own: ONNX Runtime writes past Node's streams, straight to standard error. */
+const script = `
+import { compile, fromNumbers, take } from './src/engine/index.ts';
+const f = compile((x, i) => take(x, i));
+try {
+  await f(fromNumbers([1, 2, 3], [3]), fromNumbers([7], [1], 'int64'));
+} catch (error) {
+  console.log('thrown: ' + error.message);
+}
+`;
+
+describe('a failing run', () => {
+  it('is thrown with its reason, and prints nothing of its own', () => {
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(/^thrown: .*indices element out of data bounds, idx=7 must be within the inclusive range \[-3,2\]/);
+    expect(stderr).toBe('');
+  });
+});
