@@ -1,6 +1,6 @@
 /**
  * The formulations of convolutions and of their gradients side by side, for the rules in src/engine/ops/temporalConv.ts (three taps or
- * Winograd's F(2, 3)) and src/engine/ops/conv.ts (input and weight gradients): `tsx bench/conv.ts [--full] [--threads 2] [--rounds 5]`.
+ * Winograd's F(2, 3)) and src/engine/ops/conv.ts (input and weight gradients): `tsx bench/conv.ts [--full] [--threads 2] [--rounds 15]`.
  * The forms take turns, so what else the machine does meets both alike: read the ratios, not the milliseconds.
  */
 import { parseArgs } from 'node:util';
@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: {
     full: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '15' },
   },
 });
 const key = random.key(1);

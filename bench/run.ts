@@ -30,7 +30,8 @@ function findPython(): string | undefined {
 }
 
 function run(command: string, args: readonly string[]): Measured {
-  const env = { ...process.env, ...allocatorSettings };
+  // As each is started by its users: our command line sets the allocator, PyTorch's default environment does not.
+  const env = { ...process.env, ...(command === process.execPath ? allocatorSettings : {}) };
   const output = execFileSync(command, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1e8 });
   return JSON.parse(output.trim().split('\n').at(-1) as string) as Measured;
 }

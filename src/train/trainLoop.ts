@@ -110,7 +110,7 @@ async function trainEpoch(
   const { count, prepare, step } = task.epoch(epoch, fold(fold(key(seed), 'epoch'), epoch));
   const sums: Record<string, number> = {};
   let [correct, samples, skipped, done] = [0, 0, 0, 0];
-  for await (const batch of prefetch(prepare, count)) {
+  for await (const batch of prefetch(prepare, count, 1)) {
     signal?.throwIfAborted();
     const report = await step(params, batch);
     // A loss can be finite while its gradients are not; such a step would destroy the weights.

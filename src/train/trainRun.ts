@@ -73,7 +73,13 @@ export async function trainRun(
     if (!resume) await refuseUsedFolder(out);
     await removeTemporaryFiles(out);
     if (!resume) {
-      const written = { format: 1, task: config.task, method: config.method, classes: dataset.classes, from: source === undefined ? null : resolve(source) };
+      const written = {
+        format: 1,
+        task: config.task,
+        method: config.method,
+        classes: dataset.classes,
+        from: source === undefined ? null : resolve(source),
+      };
       await writeFileAtomic(join(out, recordFile), `${JSON.stringify(written, null, 2)}\n`);
       await writeFileAtomic(join(out, runConfigFile), dumpConfig(recorded));
     }
@@ -155,12 +161,13 @@ async function initialParams(
 ): Promise<Params> {
   const params = initAcmNet(acmNetOptions(config, classes.length), fold(key(config.train.seed), 'init'));
   const source = await loadModel(from);
-  const strange = classes.findIndex((name, i) => source.classes[i] !== name);
-  if (strange >= 0 || source.classes.length !== classes.length) {
+  const longer = source.classes.length > classes.length ? source.classes : classes;
+  const strange = longer.findIndex((_, i) => source.classes[i] !== classes[i]);
+  if (strange >= 0) {
     const [own, other] = [classes[strange], source.classes[strange]].map(name => name ?? 'none');
     throw new DataError(
       from,
-      `its classes are not those of the data set: class ${Math.max(strange, 0)} is ${other} there, ${own} here (${source.classes.length} and ${classes.length} classes)`,
+      `its classes are not those of the data set: class ${strange} is ${other} there, ${own} here (${source.classes.length} and ${classes.length} classes)`,
     );
   }
   const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);

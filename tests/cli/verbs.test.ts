@@ -1,8 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFeatures } from '../../src/data/features.ts';
+import { encodeNpy } from '../../src/data/formats/npy.ts';
+import { ndarray } from '../../src/engine/ndarray.ts';
 import { runCli } from './runCli.ts';
-import { contentsOf, metricsOf, oneProcess, phase2, smallExperiment, succeed } from './smallRun.ts';
+import { contentsOf, featureDim, metricsOf, oneProcess, phase2, smallExperiment, succeed } from './smallRun.ts';
 
 interface TrainJson {
   run: string;
@@ -74,8 +78,8 @@ describe.concurrent('train', () => {
     expect(await json('phase2/run.json')).toMatchObject({ method: 'ftcl', from: join(dir, 'run') });
     // With steps too small to change anything the outcome is that of the weights it started from.
     const { test } = await json<{ test: Record<string, number> }>('phase2/metrics.jsonl');
-    expect(test['mAP@0.1:0.7']).toBe(summary.metrics['mAP@0.1:0.7']);
-    expect(await text('phase2/detections.json')).toBe(await text('run/detections.json'));
+    expect(test['mAP@0.1:0.7']).toBe(summary.best?.value);
+    expect(await text('phase2/detections.json')).toBe(await text('run/best-detections.json'));
 
     await succeed(['train', 'small.yaml', '--out', 'start', '--set', 'train.epochs=1'], dir);
     await succeed(['train', 'small.yaml', '--out', 'of-run', '--from', 'start', ...options], dir);
@@ -85,7 +89,7 @@ describe.concurrent('train', () => {
 
     const fresh = await runCli(['train', 'small.yaml', '--out', 'unfounded', ...options], dir, oneProcess);
     expect(fresh.stderr).toContain('warning: FTCL is the second phase: without --from RUN it starts from random weights');
-    expect(await text('unfounded/detections.json')).not.toBe(await text('run/detections.json'));
+    expect(await text('unfounded/detections.json')).not.toBe(await text('run/best-detections.json'));
   });
 });
 
@@ -106,6 +110,16 @@ describe.concurrent('test', () => {
     expect(await text('run/test-last-detections.json')).toBe(await text('run/detections.json'));
   });
 
+  it('runs where it is told to, with the same result', async () => {
+    const { stdout } = await succeed(['test', 'run', '--device', 'cpu', '--threads', '1', '--checkpoint', 'last', '--json'], dir);
+    expect((JSON.parse(stdout) as TrainJson).metrics).toEqual(summary.metrics);
+    const refused = await runCli(['test', 'run', '--threads', '0'], dir, oneProcess);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: option '--threads <n>' argument '0' is invalid\. [^\n]*\n$/),
+    ]);
+  });
+
   it('prints percent otherwise', async () => {
     const { stdout } = await succeed(['test', 'run', '--checkpoint', 'last'], dir);
     expect(stdout).toContain(`\nmAP@0.1:0.7: ${(100 * summary.metrics['mAP@0.1:0.7']).toFixed(2)} %\n`);
@@ -113,15 +127,32 @@ describe.concurrent('test', () => {
   });
 });
 
+describe.concurrent('check-data', () => {
+  it('says of a configuration what a test on its data would stumble over', async () => {
+    const strange = { database: { other: { annotations: [{ label: 'x', segment: [0, 1] }] } } };
+    await writeFile(join(dir, 'data/strange.json'), JSON.stringify(strange));
+    const args = ['check-data', 'small.yaml', '--set', 'data.groundTruth=strange.json', '--json'];
+    const { code, stdout } = await runCli(args, dir, oneProcess);
+    const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: { level: string; message: string }[] };
+    expect([code, ok]).toEqual([1, false]);
+    // The data set itself is right.
+    expect(findings.map(({ level }) => level)).toEqual(['error', 'info', 'info', 'info']);
+    expect(findings[0].message).toMatch(
+      /^\/.*data\/strange\.json: expected segments of the test videos \(synthetic_test_000, …\), found none$/,
+    );
+    expect(findings[1].message).toBe('6 training and 3 test videos, 2 classes');
+  });
+});
+
 describe.concurrent('predict', () => {
   it('gives the detections of the test, from the run folder and from the best model file', async () => {
+    // best-on-test was asked for, so the best one is what the run folder and the exported model stand for.
     await succeed(['predict', 'run', 'data/test', '--out', 'of-run.json'], dir);
     const ofRun = await json<DetectionsFile>('of-run.json');
     expect(Object.keys(ofRun.results)).toEqual(videos);
-    expect(ofRun.results).toEqual((await json<DetectionsFile>('run/detections.json')).results);
+    expect(ofRun.results).toEqual((await json<DetectionsFile>('run/best-detections.json')).results);
     expect(Object.values(ofRun.results).flat().length).toBeGreaterThan(3);
 
-    // best-on-test was asked for, so the exported model is the best one.
     const { stdout } = await succeed(['predict', 'run/model.safetensors', 'data/test', '--json'], dir);
     expect(stdout.trim().split('\n')).toHaveLength(1);
     expect((JSON.parse(stdout) as DetectionsFile).results).toEqual(
@@ -140,9 +171,47 @@ describe.concurrent('predict', () => {
     expect((JSON.parse(run.stdout) as DetectionsFile).results).toEqual({ [videos[1]]: results[videos[1]] });
   });
 
+  it('puts the streams of a folder with rgb/ and flow/ side by side', async () => {
+    for (const [stream, from] of [
+      ['rgb', 0],
+      ['flow', 3],
+    ] as const) {
+      await mkdir(join(dir, 'streams', stream), { recursive: true });
+      for (const video of videos.slice(0, 2)) {
+        const { shape, data } = await readFeatures([join(dir, 'data/test', `${video}.npy`)]);
+        const width = stream === 'rgb' ? 3 : featureDim - 3;
+        const part = Float32Array.from(
+          { length: shape[0] * width },
+          (_, i) => data[Math.floor(i / width) * featureDim + from + (i % width)],
+        );
+        await writeFile(join(dir, 'streams', stream, `${video}.npy`), encodeNpy(ndarray('float32', [shape[0], width], part)));
+      }
+    }
+    const { stdout } = await succeed(['predict', 'run', 'streams', '--checkpoint', 'last', '--json'], dir);
+    const { results } = await json<DetectionsFile>('run/detections.json');
+    expect((JSON.parse(stdout) as DetectionsFile).results).toEqual({
+      [videos[0]]: results[videos[0]],
+      [videos[1]]: results[videos[1]],
+    });
+
+    await rm(join(dir, 'streams/flow', `${videos[1]}.npy`));
+    const { code, stderr } = await runCli(['predict', 'run', 'streams'], dir, oneProcess);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error: streams\/flow\/synthetic_test_001\.npy: .*\n$/)]);
+  });
+
+  // Where the runtime is built for CUDA but the machine has none of its libraries, too.
+  it.skipIf(existsSync('/dev/nvidia0'))('names a device that is not there in one line', async () => {
+    const input = `data/test/${videos[0]}.npy`;
+    const { code, stdout, stderr } = await runCli(['predict', 'run', input, '--device', 'cuda', '--json'], dir, oneProcess);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: [^\n]*cuda[^\n]*\n$/i);
+  });
+
   it('prints one line a detection otherwise, the surest first', async () => {
     const { stdout } = await succeed(['predict', 'run', `data/test/${videos[0]}.npy`], dir);
-    const found = (await json<DetectionsFile>('run/detections.json')).results[videos[0]].toSorted((a, b) => b.score - a.score);
+    const found = (await json<DetectionsFile>('run/best-detections.json')).results[videos[0]].toSorted(
+      (a, b) => b.score - a.score,
+    );
     const lines = found.map(({ label, score, segment: [start, end] }) =>
       [videos[0], start.toFixed(2), end.toFixed(2), label, score.toFixed(4)].join('\t'),
     );

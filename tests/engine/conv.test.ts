@@ -102,7 +102,7 @@ describe.each([1, 2, 3] as const)('conv%id', rank => {
   });
 });
 
-describe('weight gradients by one convolution (float32, more taps than channels in a group)', () => {
+describe('weight gradients by one convolution (float32, more than twice as many taps as channels in a group)', () => {
   it.each([
     ['first layer of an image network', { batch: 2, groups: 1, perGroup: 3, outPerGroup: 4 }, 7, 2],
     ['depthwise', { batch: 2, groups: 4, perGroup: 1, outPerGroup: 1 }, 3, 2],

@@ -5,7 +5,7 @@ import { exists } from '../../src/data/files.ts';
 import { copyOf } from '../../src/engine/index.ts';
 import { mapParams } from '../../src/nn/index.ts';
 import { loadCheckpoint, saveBest } from '../../src/train/checkpoint.ts';
-import { loadRunConfig } from '../../src/train/config.ts';
+import { loadConfig, loadRunConfig } from '../../src/train/config.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { testRun } from '../../src/train/testRun.ts';
@@ -51,9 +51,10 @@ describe('a resumed run', () => {
     const { run, path, database, resume } = await interrupted('reordered');
     await trainSilently(await smallConfig(dir, 'reordered'), { out: join(dir, 'whole') });
     // By first appearance the classes would now be the other way round.
-    await writeDatabase(path, Object.fromEntries(Object.entries(database).reverse()));
-    await trainSilently(await smallConfig(dir, 'reordered', 'train.epochs=1'), { out: join(dir, 'reversed') });
-    expect((await loadModel(join(dir, 'reversed'))).classes).toEqual([two, one]);
+    const [first, ...others] = Object.entries(database);
+    await writeDatabase(path, Object.fromEntries([...others, first]));
+    await trainSilently(await smallConfig(dir, 'reordered', 'train.epochs=1'), { out: join(dir, 'rotated') });
+    expect((await loadModel(join(dir, 'rotated'))).classes).toEqual([two, one]);
 
     expect(await resume()).toMatchObject({ interrupted: false, epochs: 3 });
     expect((await loadModel(run)).classes).toEqual([one, two]);
@@ -153,5 +154,31 @@ describe('the selected checkpoint', () => {
   it('is the last one of a run that keeps no best', async () => {
     expect((await loadModel(join(dir, 'run'))).params).toEqual((await loadCheckpoint(join(dir, 'run'), 'last')).params);
     expect(await testRun(join(dir, 'run'), { reporter: silentReporter() })).toMatchObject({ checkpoint: 'last' });
+  });
+});
+
+describe('a run folder', () => {
+  it('can be used from anywhere: it knows where its data is', async () => {
+    const before = process.cwd();
+    const run = join(dir, 'moved');
+    try {
+      process.chdir(dir);
+      await trainSilently((await loadConfig('small.yaml', { sets: ['train.epochs=1'] })).config, { out: 'moved' });
+      expect(JSON.parse(await readFile(join(run, 'run.json'), 'utf8'))).toMatchObject({ from: null });
+      await trainSilently((await loadConfig('small.yaml', { sets: ['train.epochs=1'] })).config, {
+        out: 'second',
+        from: 'moved',
+      });
+    } finally {
+      process.chdir(before);
+    }
+    expect((await loadRunConfig(run)).data.dir).toBe(join(dir, 'data'));
+    expect(JSON.parse(await readFile(join(dir, 'second/run.json'), 'utf8'))).toMatchObject({ from: run });
+    // There is no epoch left to train, but the data is opened and the run ends as before.
+    const whole = await contentsOf(run);
+    expect(await trainSilently(await loadRunConfig(run), { out: run, resume: true })).toMatchObject({ epochs: 1 });
+    expect(await contentsOf(run)).toEqual(whole);
+    const { detectionsFile } = await testRun(run, { reporter: silentReporter() });
+    expect(await readFile(detectionsFile, 'utf8')).toBe(await readFile(join(run, 'detections.json'), 'utf8'));
   });
 });

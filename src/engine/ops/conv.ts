@@ -119,9 +119,9 @@ function phaseOf(phase: number, axis: number, rows: number, outExtent: number, {
 /**
  * dx of a convolution. With stride 1 it is one convolution of ct with the flipped, transposed weight. With a stride, the
  * positions of x that are equal modulo the stride see disjoint sets of taps: each such phase is a convolution of its own with
- * stride 1, and the phases are laid one into the other. Together they cost about what
- * the forward pass costs. ONNX's `ConvTranspose` is as fast at best (dense 2-D) and up to 18x slower (depthwise, 3-D, wide 1-D); only
- * with a few channels and a large kernel is it faster, and that layer reads the image, whose gradient nobody asks for (bench/conv.ts).
+ * stride 1, and the phases are laid one into the other. Together they cost about what the forward pass costs. ONNX's `ConvTranspose` is
+ * 2x to 10x slower for depthwise, 3-D and long, wide 1-D layers and level for wide 2-D ones; it is faster for small layers with a stride
+ * (1.6x) and for few channels (2x to 6x), mostly the layer that reads the image, whose gradient nobody asks for (bench/conv.ts).
  */
 export function inputGradient(ct: Tensor, w: Tensor, attrs: ConvAttrs, xShape: readonly number[]): Tensor {
   const { stride, groups } = attrs;
@@ -169,7 +169,8 @@ function reached(x: Tensor, ct: Tensor, { kernel, stride, dilation, before }: Co
 
 /**
  * dw of a convolution: a matrix product for each tap, unless the products are too thin ({@link isThin}), where one convolution is up to
- * 3x faster. Elsewhere the products are mostly 2x to 14x faster (bench/conv.ts). In float64, which is for checks, always products.
+ * 3x faster (not for depthwise layers of stride 1, the one case that the rule gets wrong, by up to 2x). Elsewhere the products are
+ * 1.2x to 4x faster (bench/conv.ts). In float64, which is for checks, always products.
  */
 function weightGradient(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonly number[]): Tensor {
   return isThin(attrs.kernel, wShape[1]) && x.dtype === 'float32'
@@ -177,9 +178,9 @@ function weightGradient(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonl
     : weightGradientByTaps(ct, x, attrs, wShape);
 }
 
-/** Whether a kernel has more taps than a group has channels: the first layer of an image network, depthwise layers. */
+/** Whether a kernel has more than twice as many taps as a group has channels: the first layer of an image network, depthwise layers. */
 export function isThin(kernel: readonly number[], channelsPerGroup: number): boolean {
-  return sizeOf(kernel) > Math.max(channelsPerGroup, 4);
+  return sizeOf(kernel) > 2 * Math.max(channelsPerGroup, 4);
 }
 
 /** dw as a convolution over the batch: batch and channels change places, ct is the kernel, stride and dilation change roles. */

@@ -5,7 +5,10 @@ import { matmul } from './linear.ts';
 import { reshape } from './shape.ts';
 import { pad, slice, stack, unstack } from './slice.ts';
 
-/** From this many input times output channels on, fewer multiplications win over fewer passes (bench/conv.ts). */
+/**
+ * From this many input times output channels on, fewer multiplications surely win over fewer passes; from half this width on they may,
+ * depending on the length (bench/conv.ts).
+ */
 export const winogradFrom = 256 * 256;
 
 /**
