@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Device } from '../engine/index.ts';
 import { withAllocator } from './allocator.ts';
@@ -31,9 +30,7 @@ export function predictCommand(): Command {
 
 async function runPredict(modelPath: string, inputs: readonly string[], options: PredictOptions): Promise<void> {
   const { out, json, checkpoint, device, threads } = options;
-  const { exists } = await import('../data/files.ts');
-  if (out !== undefined && !(await exists(dirname(out))))
-    throw new Error(`${out}: there is no folder ${dirname(out)} to write it to`);
+  if (out !== undefined) await (await import('../data/files.ts')).requireWritableFile(out);
   const { featureInputs } = await import('./featureInputs.ts');
   const files = await featureInputs(inputs);
   const { consoleReporter } = await import('../train/reporter.ts');

@@ -8,6 +8,7 @@ interface TestOptions {
   readonly device?: Device;
   readonly threads?: number;
   readonly data?: string;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -25,26 +26,28 @@ export function testCommand(): Command {
     .addOption(deviceOption())
     .option('--threads <n>', 'threads within one operation', parseCount)
     .option('--data <dir>', 'the data folder, in place of the one trained on')
+    .option('--out <file>', 'where to write the detections (default: test-<checkpoint>-detections.json in the run folder)')
     .option('--json', 'print the outcome as one JSON object, in fractions')
     .addHelpText('after', '\nExample:\n  $ inkling test runs/phase2 --checkpoint last')
     .action((run: string, options: TestOptions) => withAllocator(() => runTest(run, options)));
 }
 
-async function runTest(run: string, { checkpoint: named, device, threads, data, json }: TestOptions): Promise<void> {
+async function runTest(run: string, { checkpoint: named, device, threads, data, out, json }: TestOptions): Promise<void> {
   const { consoleReporter } = await import('../train/reporter.ts');
   const { testRun } = await import('../train/testRun.ts');
   const { mapJson, mapTable } = await import('./mapTable.ts');
   const { alignColumns, percent, printJson, printLines } = await import('./output.ts');
-  const { checkpoint, mAP, average, metrics, detectionsFile } = await testRun(run, {
+  const { checkpoint, epoch, mAP, average, metrics, detectionsFile } = await testRun(run, {
     checkpoint: named,
     device,
     threads,
     dataDir: data,
+    out,
     reporter: consoleReporter(),
   });
   const result = mAP && average ? { mAP, average } : undefined;
   if (json) {
-    printJson({ run, checkpoint, ...(result ? mapJson(result) : {}), metrics, detections: detectionsFile });
+    printJson({ run, checkpoint, epoch, ...(result ? mapJson(result) : {}), metrics, detections: detectionsFile });
     return;
   }
   const others = Object.entries(metrics)

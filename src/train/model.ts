@@ -5,13 +5,16 @@ import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/i
 import { acmNetShapes } from '../localization/acmNet.ts';
 import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import type { Params } from '../nn/index.ts';
-import { type CheckpointName, loadCheckpoint, readWeights, selectedCheckpoint } from './checkpoint.ts';
+import { type CheckpointName, loadCheckpoint, readWeights, selectedCheckpoint, type Warner } from './checkpoint.ts';
 import { parseConfig } from './config.ts';
+import { consoleReporter } from './reporter.ts';
 
 /** A trained localiser. */
 export interface Model {
   /** The file or run folder it came from. */
   readonly source: string;
+  /** The checkpoint of a run folder: which one, and the epochs that were done. */
+  readonly checkpoint?: { readonly name: CheckpointName; readonly epoch: number };
   readonly params: Params;
   /** Class names in the order of the columns. */
   readonly classes: readonly string[];
@@ -32,18 +35,36 @@ export async function writeModel(path: string, model: Pick<Model, 'params' | 'cl
 }
 
 /**
- * Loads a model from a run folder (the checkpoint that the run selected, unless another is named) or from one weights file.
- * @throws DataError if there is none, or it does not describe itself, or its weights do not fit its description.
+ * Loads a model from a run folder (the checkpoint that the run selected, unless another is named) or from one weights file. Where the
+ * last checkpoint is damaged the one before it is loaded, with a warning.
+ * @param warner takes warnings; default: standard error
+ * @throws DataError if there is none, or it does not describe itself, or its weights do not fit its description; or if the selected
+ *   checkpoint is the best one and is damaged, which nothing can stand for.
  */
-export async function loadModel(path: string, checkpoint?: CheckpointName): Promise<Model> {
+export async function loadModel(path: string, named?: CheckpointName, warner: Warner = consoleReporter()): Promise<Model> {
   if (!(await exists(path))) throw new DataError(path, 'expected a run folder or a model file, found nothing');
-  const isRun = (await stat(path)).isDirectory();
-  const { params, metadata } = isRun
-    ? await loadCheckpoint(path, checkpoint ?? (await selectedCheckpoint(path)))
-    : await readWeights(path).then(w => ({ params: w.tensors, metadata: w.metadata }));
+  if (!(await stat(path)).isDirectory()) {
+    const { tensors, metadata } = await readWeights(path);
+    return { source: path, params: tensors, ...checkedModel(tensors, metadata, path) };
+  }
+  const name = named ?? (await selectedCheckpoint(path));
+  const { params, metadata, pointer } = await loadCheckpoint(path, name, warner);
+  const { epoch } = pointer;
+  const { classes, config } = checkedModel(params, metadata, path);
+  if (named === undefined && name === 'last' && config.evaluation.select === 'best-on-test')
+    warner.warn(`${path}: no best checkpoint, though evaluation.select is best-on-test; the last one is used, of epoch ${epoch}`);
+  return { source: path, checkpoint: { name, epoch }, params, classes, config };
+}
+
+/** What the metadata says of weights, which have to fit it. */
+function checkedModel(
+  params: Params,
+  metadata: Readonly<Record<string, string>>,
+  path: string,
+): Pick<Model, 'classes' | 'config'> {
   const { classes, config } = described(metadata.inkling, path);
   checkShapes(params, acmNetShapes(acmNetOptions(config, classes.length)), path);
-  return { source: path, params, classes, config };
+  return { classes, config };
 }
 
 function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {

@@ -1,9 +1,9 @@
 /** Testing a trained run (Node). */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, writeFileAtomic } from '../data/index.ts';
+import { DataError, requireWritableFile, writeFileAtomic } from '../data/index.ts';
 import type { Device } from '../engine/index.ts';
-import { type CheckpointName, selectedCheckpoint } from './checkpoint.ts';
+import type { CheckpointName } from './checkpoint.ts';
 import { openDataset, openTask } from './localizationRun.ts';
 import { loadModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
@@ -16,6 +16,8 @@ export interface TestRunOptions {
   readonly threads?: number;
   /** Data folder in the place of the one trained on. */
   readonly dataDir?: string;
+  /** Where to write the detections (default: `test-<checkpoint>-detections.json` in the run folder). */
+  readonly out?: string;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal;
 }
@@ -23,6 +25,8 @@ export interface TestRunOptions {
 export interface TestSummary {
   readonly run: string;
   readonly checkpoint: CheckpointName;
+  /** Epochs done at that checkpoint. */
+  readonly epoch: number;
   readonly metrics: Readonly<Record<string, number>>;
   /** Detection mAP, where the data set has segments to judge by. */
   readonly mAP?: readonly { readonly tiou: number; readonly value: number }[];
@@ -31,15 +35,21 @@ export interface TestSummary {
   readonly detectionsFile: string;
 }
 
-/** Tests a run's checkpoint on the test videos of its data set; writes `test-<checkpoint>-detections.json` into the run folder. */
+/**
+ * Tests a run's checkpoint on the test videos of its data set, and writes the detections.
+ * @throws DataError before anything is computed if the detections could not be written, naming the folder.
+ */
 export async function testRun(
   run: string,
-  { checkpoint: named, dataDir, device, threads, reporter, signal }: TestRunOptions,
+  { checkpoint: named, dataDir, out, device, threads, reporter, signal }: TestRunOptions,
 ): Promise<TestSummary> {
   if ((await stat(run).catch(() => undefined))?.isFile())
     throw new DataError(run, 'expected a run folder, found a file (predict takes a model file)');
-  const checkpoint = named ?? (await selectedCheckpoint(run));
-  const { config: trained, params, classes } = await loadModel(run, checkpoint);
+  const { config: trained, params, classes, checkpoint } = await loadModel(run, named, reporter);
+  if (checkpoint === undefined) throw new DataError(run, 'expected a run folder, found a model file');
+  const detectionsFile = out ?? join(run, `test-${checkpoint.name}-detections.json`);
+  const elsewhere = 'choose another place for the detections: --out FILE';
+  await requireWritableFile(detectionsFile, out === undefined ? elsewhere : undefined);
   const config = {
     ...trained,
     data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] },
@@ -56,10 +66,17 @@ export async function testRun(
       signal,
     );
     for (const warning of warnings) reporter.warn(warning);
-    const detectionsFile = join(run, `test-${checkpoint}-detections.json`);
     await writeFileAtomic(detectionsFile, files['detections.json']);
     const mAP = detection?.tious.map((tiou, i) => ({ tiou, value: detection.mAP[i] }));
-    return { run, checkpoint, metrics, mAP, average: detection?.average, detectionsFile };
+    return {
+      run,
+      checkpoint: checkpoint.name,
+      epoch: checkpoint.epoch,
+      metrics,
+      mAP,
+      average: detection?.average,
+      detectionsFile,
+    };
   } finally {
     await task.dispose();
   }

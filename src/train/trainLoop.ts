@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { exists, prefetch, readText, writeFileAtomic } from '../data/index.ts';
+import { z } from 'zod';
+import { exists, prefetch, readBytes, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { adam, allFinite, type OptimizerState, type Params } from '../nn/index.ts';
 import { loadLast, readPointer, saveBest, saveLast, type TrainingState } from './checkpoint.ts';
@@ -63,14 +64,15 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   const { run, reporter, epochs } = options;
   const root = key(options.seed);
   const optimizer = adam({ betas: options.betas, weightDecay: options.weightDecay });
-  const found = await loadLast(run);
+  const found = await loadLast(run, epochs, reporter);
   const params = found?.params ?? options.initial ?? task.init(fold(root, 'init'));
   const state: OptimizerState = found?.optimizer ?? optimizer.init(params);
-  const records = await readRecords(run, found?.epoch ?? 0);
+  const records = await readRecords(run, found?.epoch ?? 0, reporter);
   if (found) reporter.info(`resuming after epoch ${found.epoch} of ${epochs}`);
   else await saveLast(run, { epoch: 0, params, optimizer: state }, options.metadata);
 
   let epoch = found?.epoch ?? 0;
+  let saved = epoch;
   let interrupted = false;
   try {
     while (epoch < epochs) {
@@ -81,6 +83,7 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
       await writeRecords(run, records);
       if (epoch % options.checkpointEvery === 0 || epoch === epochs) {
         await saveLast(run, { epoch, params, optimizer: state }, options.metadata);
+        saved = epoch;
       }
     }
   } catch (error) {
@@ -90,7 +93,7 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   const best = await readPointer(run, 'best');
   return {
     run,
-    epochs: interrupted ? ((await readPointer(run, 'last'))?.epoch ?? 0) : epoch,
+    epochs: interrupted ? saved : epoch,
     interrupted,
     metrics: records.findLast(record => record.test)?.test ?? {},
     ...(best?.metric !== undefined && best.value !== undefined
@@ -172,11 +175,32 @@ async function evaluateEpoch(
 
 const recordsPath = (run: string): string => join(run, 'metrics.jsonl');
 
-/** The records of the epochs that the checkpoint includes; later ones will be made again. */
-async function readRecords(run: string, epoch: number): Promise<EpochRecord[]> {
-  if (!(await exists(recordsPath(run)))) return [];
-  const lines = (await readText(recordsPath(run))).split('\n').filter(line => line !== '');
-  return lines.map(line => JSON.parse(line) as EpochRecord).filter(record => record.epoch <= epoch);
+/** The records of the epochs that the checkpoint includes; later ones will be made again. A damaged line is left out, and named. */
+async function readRecords(run: string, epoch: number, { warn }: Reporter): Promise<EpochRecord[]> {
+  const path = recordsPath(run);
+  if (!(await exists(path))) return [];
+  // A byte that is no UTF-8 becomes one that no record has.
+  const lines = new TextDecoder().decode(await readBytes(path)).split('\n');
+  const records: EpochRecord[] = [];
+  for (const [i, line] of lines.entries()) {
+    if (line === '') continue;
+    const record = parseRecord(line);
+    if (record) records.push(record);
+    else
+      warn(`${path}: line ${i + 1}: expected the record of an epoch, found ${JSON.stringify(line.slice(0, 40))}; it is left out`);
+  }
+  return records.filter(record => record.epoch <= epoch);
+}
+
+const recordSchema = z.looseObject({ epoch: z.number().int().positive(), train: z.record(z.string(), z.number()) });
+
+function parseRecord(line: string): EpochRecord | undefined {
+  if (line.includes('\ufffd')) return undefined;
+  try {
+    return recordSchema.safeParse(JSON.parse(line)).data as EpochRecord | undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function writeRecords(run: string, records: readonly EpochRecord[]): Promise<void> {

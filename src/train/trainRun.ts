@@ -1,13 +1,22 @@
 /** Training as a run: a folder that holds all of it (Node). */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { DataError, exists, isTemporaryFile, readJson, type VideoDataset, writeFileAtomic } from '../data/index.ts';
+import {
+  DataError,
+  exists,
+  isTemporaryFile,
+  makeFolder,
+  readJson,
+  requireWritable,
+  type VideoDataset,
+  writeFileAtomic,
+} from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { initAcmNet } from '../localization/acmNet.ts';
 import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import { mergeParams, type Params } from '../nn/index.ts';
-import { readPointer } from './checkpoint.ts';
+import { hasCheckpoint } from './checkpoint.ts';
 import { dumpConfig, runConfigFile } from './config.ts';
 import { openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
@@ -39,6 +48,7 @@ export async function trainRun(
   { out, from, resume = false, reporter, signal }: TrainRunOptions,
 ): Promise<TrainSummary> {
   if (!resume) await refuseUsedFolder(out);
+  await requireWritable(out);
   const record = resume ? await readRecord(out) : undefined;
   // Everything that can be wrong is found before anything is written.
   const dataset = await openDataset(record ? { ...config, data: { ...config.data, classes: record.classes } } : config);
@@ -59,7 +69,7 @@ export async function trainRun(
   const source = record ? record.from : from;
   // The run folder can be used from anywhere: it knows where its data is.
   const recorded = { ...config, data: { ...config.data, dir: resolve(config.data.dir) } };
-  const isFresh = !resume || (await readPointer(out, 'last')) === undefined;
+  const isFresh = !resume || !(await hasCheckpoint(out));
   const initial = source !== undefined && isFresh ? await initialParams(config, dataset.classes, source, reporter) : undefined;
   if (config.method === 'ftcl' && source === undefined) {
     reporter.warn(
@@ -67,7 +77,7 @@ export async function trainRun(
     );
   }
 
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const unlock = await lockRun(out);
   try {
     if (!resume) await refuseUsedFolder(out);
@@ -102,7 +112,7 @@ export async function trainRun(
       signal,
     });
     if (!summary.interrupted) {
-      await writeModel(join(out, 'model.safetensors'), await loadModel(out));
+      await writeModel(join(out, 'model.safetensors'), await loadModel(out, undefined, reporter));
     }
     return summary;
   } finally {
@@ -160,7 +170,7 @@ async function initialParams(
   reporter: Reporter,
 ): Promise<Params> {
   const params = initAcmNet(acmNetOptions(config, classes.length), fold(key(config.train.seed), 'init'));
-  const source = await loadModel(from);
+  const source = await loadModel(from, undefined, reporter);
   const longer = source.classes.length > classes.length ? source.classes : classes;
   const strange = longer.findIndex((_, i) => source.classes[i] !== classes[i]);
   if (strange >= 0) {

@@ -102,6 +102,7 @@ describe.concurrent('test', () => {
     expect(result).toEqual({
       run: 'run',
       checkpoint: 'last',
+      epoch: 3,
       mAP: Object.fromEntries(tious.map(tiou => [tiou, summary.metrics[`mAP@${tiou}`]])),
       average: { range: '0.1:0.7', value: summary.metrics['mAP@0.1:0.7'] },
       metrics: summary.metrics,

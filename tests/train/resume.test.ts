@@ -90,6 +90,7 @@ describe.concurrent('a killed training goes on to the same bits', () => {
       [/^checkpoints$|^\.epoch/, 'parent'],
       [/^\.epoch-\d+\.safetensors\..*tmp$/, 'tree'],
       [/^\.epoch-\d+\.optimizer\.safetensors\..*tmp$/, 'parent'],
+      [/^\.previous\.json\..*tmp$/, 'tree'],
       [/^\.last\.json\..*tmp$/, 'tree'],
       [/^\.metrics\.jsonl\..*tmp$/, 'tree'],
       [/^\.detections\.json\..*tmp$/, 'parent'],
