@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { checkDataCommand } from './checkData.ts';
 import { doctorCommand } from './doctor.ts';
-import { errorLine } from './errors.ts';
+import { AdvisedError, errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { predictCommand } from './predict.ts';
 import { testCommand } from './test.ts';
@@ -24,7 +24,8 @@ export async function main(args: readonly string[]): Promise<void> {
       return;
     }
     const stack = process.env.INKLING_DEBUG === '1' && thrown instanceof Error ? `${thrown.stack}\n` : '';
-    process.stderr.write(`${errorLine(thrown)}\n${stack}`);
+    const advice = thrown instanceof AdvisedError ? `${thrown.advice}\n` : '';
+    process.stderr.write(`${errorLine(thrown)}\n${advice}${stack}`);
     process.exitCode = 1;
   }
 }

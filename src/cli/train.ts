@@ -56,6 +56,9 @@ async function runTrain(name: string | undefined, options: TrainOptions): Promis
     const { printJson, printLines } = await import('./output.ts');
     if (options.json) printJson({ ...summary });
     else if (!summary.interrupted) printLines(await summaryLines(summary));
+  } catch (thrown) {
+    const { adviseOnSpace } = await import('./outOfSpace.ts');
+    throw await adviseOnSpace(thrown, out);
   } finally {
     interrupt.dispose();
   }

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ndarray } from '../engine/ndarray.ts';
 import { fold, integers, type Key, key, normal } from '../engine/random.ts';
-import { exists, readJson } from './files.ts';
+import { exists, readJson, writeProblem } from './files.ts';
 import { DataError } from './formats/dataError.ts';
 import { encodeNpy } from './formats/npy.ts';
 
@@ -93,8 +93,9 @@ export async function writeSyntheticFeatures(dir: string, options: SyntheticOpti
     await put('README.txt', 'Synthetic features: random numbers with a direction per class. No video is behind them.\n');
     await rename(temporary, dir);
   } catch (thrown) {
-    await rm(temporary, { recursive: true, force: true });
-    throw thrown;
+    await rm(temporary, { recursive: true, force: true }).catch(() => {}); // the first error is the one to tell
+    if ((thrown as { code?: string }).code === undefined) throw thrown;
+    throw new DataError(dir, writeProblem(thrown, dirname(dir)), { cause: thrown });
   }
 }
 

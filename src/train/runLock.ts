@@ -1,71 +1,163 @@
 /** One process at a time in a run folder (Node). */
-import { writeFileSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { link, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataError } from '../data/index.ts';
+import type { z } from 'zod';
+import { DataError, writeProblem } from '../data/index.ts';
+import { identify, isAlive, machineSchema, type ProcessIdentity, processSchema, thisMachine } from './processes.ts';
+import type { Reporter } from './reporter.ts';
 
 /** The file that says which process works in a run folder. */
 export const lockFile = 'train.lock';
 
-/** How long a process that was just killed may take to be gone, and its child with it, in milliseconds. */
+const ownerSchema = processSchema.extend({
+  /** The process whose end is this one's end too: the command that started it. */
+  parent: processSchema.optional(),
+  /** Missing in locks of older versions, which are the process's number and nothing else. */
+  machine: machineSchema.optional(),
+});
+type Owner = z.infer<typeof ownerSchema>;
+
+/** Milliseconds that are waited for a process that works: it may have been killed just now. */
+const grace = 1_000;
+
+/** Milliseconds that are waited for a process that is about to end: the command that started it is gone. */
 const patience = 10_000;
 
-/** How long the first process may take to write its number into the mark, or another to take the same old mark off, in milliseconds. */
+/** Milliseconds that the first process may take to write itself into the mark, or another one to take the same old mark off. */
 const moment = 100;
 
 /**
- * Marks a run folder as this process's own; the result takes the mark off. A mark whose process is gone is taken over.
- * @throws DataError naming the process that trains there.
+ * Marks a run folder as this process's own; the result takes the mark off. A mark whose process is gone is taken over. No wall clock
+ * is asked: processes are told apart by number and start.
+ * @param reporter is told what is waited for
+ * @throws DataError naming the process that trains there, and its machine if it is another one; or the lock if it cannot be written
  */
-export async function lockRun(run: string): Promise<() => Promise<void>> {
+export async function lockRun(run: string, { info }: Pick<Reporter, 'info'>): Promise<() => Promise<void>> {
   const path = join(run, lockFile);
-  const deadline = Date.now() + patience;
+  const own = thisOwner();
+  const text = JSON.stringify(own);
+  const began = performance.now();
+  let isTold = false;
   for (let tookOver = false; ; ) {
-    if (mark(path)) {
+    if (mark(path, text, run)) {
       // Two that found the same old mark may both have taken it off; the later mark counts.
       if (tookOver) await sleep(moment);
-      if (!tookOver || (await ownerOf(path)) === process.pid) return () => rm(path, { force: true });
+      // A mark that cannot be taken off any more is taken over by the next one: its process is gone.
+      if (!tookOver || (await read(path)) === text) return () => rm(path, { force: true }).catch(() => {});
     }
-    let owner = await ownerOf(path);
-    if (owner === undefined) {
+    let found = await read(path);
+    if (found !== undefined && !parseOwner(found)) {
       await sleep(moment);
-      owner = await ownerOf(path);
+      found = await read(path);
     }
-    if (owner === undefined || !isRunning(owner)) {
-      await rm(path, { force: true });
+    if (found === undefined) continue;
+    const owner = parseOwner(found);
+    const state = owner ? stateOf(owner) : 'gone';
+    if (owner === undefined || state === 'gone') {
+      await takeOff(run, found);
       tookOver = true;
-    } else if (Date.now() > deadline) {
-      const hint = `wait for it, or stop it (if it is none of ours, remove ${path})`;
-      throw new DataError(run, `process ${owner} is training in this run folder; ${hint}`);
-    } else await sleep(moment);
+      continue;
+    }
+    if (state === 'elsewhere') throw new DataError(run, elsewhere(owner, path));
+    const isEnding = owner.machine === undefined || (owner.parent !== undefined && !isAlive(owner.parent));
+    if (performance.now() - began > (isEnding ? patience : grace)) throw new DataError(run, busy(owner, path));
+    if (isEnding && !isTold) {
+      const why =
+        owner.machine === undefined ? 'holds the run folder' : 'is still there, though the command that started it is gone';
+      info(`waiting for process ${owner.pid} to end, which ${why} (at most ${patience / 1000} s)`);
+      isTold = true;
+    }
+    await sleep(moment);
   }
+}
+
+function thisOwner(): Owner {
+  // A channel to the process that started this one: when it closes, this one ends.
+  const parent: ProcessIdentity | undefined = process.connected ? identify(process.ppid) : undefined;
+  return { ...identify(process.pid), ...(parent ? { parent } : {}), machine: thisMachine() };
 }
 
 /** Makes the mark; false if there is one. */
-function mark(path: string): boolean {
+function mark(path: string, text: string, run: string): boolean {
+  let file: number;
   try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' });
-    return true;
+    file = openSync(path, 'wx');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new DataError(path, `cannot be written (${(error as Error).message})`, { cause: error });
+    throw new DataError(path, writeProblem(error, run), { cause: error });
   }
-}
-
-/** The process that made the mark; undefined if there is none, or no number in it. */
-async function ownerOf(path: string): Promise<number | undefined> {
-  const pid = Number(await readFile(path, 'utf8').catch(() => ''));
-  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-}
-
-/** Whether another process exists. Signal 0 asks without sending anything. */
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false;
   try {
-    process.kill(pid, 0);
-    return true;
+    writeSync(file, text);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    rmSync(path, { force: true });
+    throw new DataError(path, writeProblem(error, run, text.length), { cause: error });
+  } finally {
+    closeSync(file);
   }
+  return true;
+}
+
+/**
+ * Takes an old mark off by renaming it, which only one of several can do. If it was another one by then, made by a process that was
+ * quicker, it is put back.
+ */
+async function takeOff(run: string, expected: string): Promise<void> {
+  const path = join(run, lockFile);
+  const aside = join(run, `.${lockFile}.${process.pid}.0.tmp`); // as isTemporaryFile knows it
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new DataError(path, `cannot be removed (${(error as Error).message})`, { cause: error });
+  }
+  if ((await read(aside)) !== expected) await link(aside, path).catch(() => {});
+  await rm(aside, { force: true });
+}
+
+/** What a lock holds; undefined if there is none. */
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new DataError(path, `cannot be read (${(error as Error).message})`, { cause: error });
+  }
+}
+
+/** Undefined if no process has written itself into the mark. */
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const json: unknown = JSON.parse(text);
+    return ownerSchema.safeParse(typeof json === 'number' ? { pid: json } : json).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the owner of a mark is: gone, at work on this machine, or on one whose processes cannot be seen from here. */
+function stateOf(owner: Owner): 'gone' | 'here' | 'elsewhere' {
+  const { machine } = owner;
+  const here = thisMachine();
+  if (machine) {
+    // The same start of the same machine, whatever it is called now.
+    const isSame = machine.boot !== undefined && machine.boot === here.boot;
+    if (!isSame && machine.host !== here.host) return 'elsewhere';
+    // It was started again since.
+    if (!isSame && machine.boot !== undefined && here.boot !== undefined) return 'gone';
+    if (machine.numbering !== here.numbering) return 'elsewhere';
+  }
+  return isAlive(owner) ? 'here' : 'gone';
+}
+
+function elsewhere({ pid, machine }: Owner, path: string): string {
+  const here = thisMachine();
+  const place = machine?.host === here.host ? `another container of ${here.host}` : machine?.host;
+  return `process ${pid} on ${place} is training in this run folder, as far as can be known from ${here.host}; if it is gone, remove ${path}`;
+}
+
+function busy({ pid, started }: Owner, path: string): string {
+  const doubt = started === undefined ? ` (if it is none of ours, remove ${path})` : '';
+  return `process ${pid} is training in this run folder; wait for it, or stop it${doubt}`;
 }

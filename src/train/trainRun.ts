@@ -78,7 +78,7 @@ export async function trainRun(
   }
 
   await makeFolder(out);
-  const unlock = await lockRun(out);
+  const unlock = await lockRun(out, reporter);
   try {
     if (!resume) await refuseUsedFolder(out);
     await removeTemporaryFiles(out);
