@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { AdvisedError, errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { predictCommand } from './predict.ts';
+import { surviveOutput } from './streams.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
@@ -15,6 +16,7 @@ import { trainCommand } from './train.ts';
  * `INKLING_DEBUG=1` shows where it came from.
  */
 export async function main(args: readonly string[]): Promise<void> {
+  surviveOutput();
   try {
     await program().parseAsync(args, { from: 'user' });
   } catch (thrown) {

@@ -1,7 +1,7 @@
 /** Arrays and text on disk (Node only). */
 import { constants } from 'node:fs';
 import { access, type FileHandle, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import type { NDArray } from '../engine/ndarray.ts';
 import { DataError, messageOf } from './formats/dataError.ts';
 import { parseNpy } from './formats/npy.ts';
@@ -236,8 +236,8 @@ export async function requireWritable(path: string, advice?: string): Promise<vo
     await access(path, constants.W_OK | (isFolder ? constants.X_OK : 0));
   } catch (thrown) {
     const { code } = thrown as { code?: string };
-    const above = dirname(resolve(path));
-    if (code === 'ENOENT' && above !== resolve(path)) return requireWritable(above, advice);
+    const above = dirname(path);
+    if (code === 'ENOENT' && above !== path) return requireWritable(above, advice);
     const problem = writeProblem(thrown, path);
     throw new DataError(path, advice === undefined ? problem : `${problem}; ${advice}`, { cause: thrown });
   }

@@ -142,7 +142,8 @@ async function readLast<T>(
       if (name === 'previous') warn(`${problems[0]}; the checkpoint before it is used, of epoch ${pointer.epoch}`);
       return { pointer, value };
     } catch (thrown) {
-      if (!(thrown instanceof DataError)) throw thrown;
+      // What may not be read is not damaged: a state that is as good as ever must not be passed over.
+      if (!(thrown instanceof DataError) || isForbidden(thrown.cause)) throw thrown;
       problems.push(thrown.message);
     }
   }
@@ -150,6 +151,9 @@ async function readLast<T>(
   const advice = 'restore these files from a backup, or train anew into another folder';
   throw new DataError(run, `neither of the last two checkpoints can be used: ${problems.join('; ')}; ${advice}`);
 }
+
+const isForbidden = (cause: unknown): boolean =>
+  ['EACCES', 'EPERM'].includes((cause as { code?: string } | undefined)?.code ?? '');
 
 /** Whether there are files of an epoch after 0: until there is a first pointer, a run has none but those. */
 async function hasLaterFiles(run: string): Promise<boolean> {
@@ -202,7 +206,7 @@ async function giveUpDamagedBest(run: string, epoch: number, { warn }: Warner): 
     const pointer = await readPointer(run, 'best');
     if (pointer && pointer.epoch <= epoch) await readTensors(run, pointer, pointer.weights);
   } catch (thrown) {
-    if (!(thrown instanceof DataError)) throw thrown;
+    if (!(thrown instanceof DataError) || isForbidden(thrown.cause)) throw thrown;
     await rm(pointerPath(run, 'best'), { force: true });
     warn(`${thrown.message}; the best checkpoint so far is lost, from here on the best of the epochs to come is kept`);
   }

@@ -73,6 +73,13 @@ export async function lockRun(run: string, { info }: Pick<Reporter, 'info'>): Pr
   }
 }
 
+/** Whether a process works in a run folder now, as far as can be known: one on another machine counts as long as its mark is there. */
+export async function isTraining(run: string): Promise<boolean> {
+  const text = await read(join(run, lockFile));
+  const owner = text === undefined ? undefined : parseOwner(text);
+  return owner !== undefined && stateOf(owner) !== 'gone';
+}
+
 function thisOwner(): Owner {
   // A channel to the process that started this one: when it closes, this one ends.
   const parent: ProcessIdentity | undefined = process.connected ? identify(process.ppid) : undefined;
