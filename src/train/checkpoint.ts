@@ -171,13 +171,14 @@ export async function hasCheckpoint(run: string): Promise<boolean> {
  * it. Undefined if the run has none yet. A damaged best one is given up where epochs are still to come, of which the best is kept then.
  * Whatever is used in the place of something else is said. What a killed process left behind is removed.
  * @param epochs how many the run is to have
- * @throws DataError naming the files if neither checkpoint can be used
+ * @throws DataError naming the files if neither checkpoint can be used, or if the best one of a run that is done is damaged
  */
 export async function loadLast(run: string, epochs: number, warner: Warner): Promise<TrainingState | undefined> {
   const found = await readLast(run, warner, pointer => readState(run, pointer));
   if (!found) return undefined;
   const { epoch } = found.pointer;
   if (epoch < epochs) await giveUpDamagedBest(run, epoch, warner);
+  else await readBest(run, async () => undefined);
   await removeUnnamed(run);
   return found.value;
 }
