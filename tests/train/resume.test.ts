@@ -143,10 +143,11 @@ describe.concurrent('a killed training goes on to the same bits', () => {
 });
 
 /** The process in a run's lock, once it is another one than `before`. */
-function lockOwner(run: string, before?: string): Promise<string> {
+function lockOwner(run: string, before?: number): Promise<number> {
   return until(`a lock in ${run}`, async () => {
-    const owner = await readFile(join(dir, run, 'train.lock'), 'utf8').catch(() => '');
-    return owner !== '' && owner !== before ? owner : undefined;
+    const text = await readFile(join(dir, run, 'train.lock'), 'utf8').catch(() => '');
+    const owner = /"pid":(\d+)/.exec(text)?.[1];
+    return owner !== undefined && Number(owner) !== before ? Number(owner) : undefined;
   });
 }
 
@@ -161,20 +162,35 @@ describe.concurrent('a run folder', () => {
     const first = await goOn('locked', endless, oneProcess);
     const owner = await lockOwner('locked');
     await until('an epoch', () => exists(join(dir, 'locked/metrics.jsonl')).then(there => there || undefined));
-    expect(Number(owner)).toBe(first.pid);
+    expect(owner).toBe(first.pid);
     expect(await runCli(['train', '--resume', 'locked'], dir, oneProcess)).toEqual({
       code: 1,
       stdout: '',
-      stderr: `error: locked: process ${owner} is training in this run folder; wait for it, or stop it (if it is none of ours, remove locked/train.lock)\n`,
+      stderr: `error: locked: process ${owner} is training in this run folder; wait for it, or stop it\n`,
     });
     first.kill('tree');
     await first.exited;
-    expect(await readFile(join(dir, 'locked/train.lock'), 'utf8')).toBe(owner);
+    expect(await lockOwner('locked')).toBe(owner);
     const second = await goOn('locked', endless, oneProcess);
-    expect(Number(await lockOwner('locked', owner))).toBe(second.pid);
+    expect(await lockOwner('locked', owner)).toBe(second.pid);
     await until('an epoch', () => /resuming after epoch/.test(second.stderr()) || undefined);
     second.kill('tree');
     await second.exited;
+  }, 120_000);
+
+  it('that is new is given to one of two that begin in it at once', async () => {
+    const rivals = [1, 2].map(() => startTraining(['train', ...endless, '--out', 'rivals'], dir, oneProcess));
+    started.push(...rivals);
+    const code = await Promise.race(rivals.map(rival => rival.closed));
+    const owner = await lockOwner('rivals');
+    const [winner, loser] = rivals[0].pid === owner ? rivals : rivals.toReversed();
+    expect([code, winner.pid]).toEqual([1, owner]);
+    // Whoever comes when the other one is far already finds a run there.
+    expect(loser.stderr()).toMatch(
+      new RegExp(`^error: rivals: (process ${owner} is training in this run folder; .*|the folder holds a run already; .*)\n$`),
+    );
+    winner.kill('tree');
+    await winner.exited;
   }, 120_000);
 
   it('is not in the way of a second beginning if the first was killed before it was a run', async () => {
