@@ -60,16 +60,32 @@ export async function lockRun(run: string, { info }: Pick<Reporter, 'info'>): Pr
       tookOver = true;
       continue;
     }
+    const waited = performance.now() - began;
     if (state === 'elsewhere') throw new DataError(run, elsewhere(owner, path));
-    const isEnding = owner.machine === undefined || (owner.parent !== undefined && !isAlive(owner.parent));
-    if (performance.now() - began > (isEnding ? patience : grace)) throw new DataError(run, busy(owner, path));
-    if (isEnding && !isTold) {
+    if (waited > (state === 'ending' ? patience : grace)) throw new DataError(run, busy(owner, path));
+    if (state === 'ending' && !isTold) {
       const why =
         owner.machine === undefined ? 'holds the run folder' : 'is still there, though the command that started it is gone';
       info(`waiting for process ${owner.pid} to end, which ${why} (at most ${patience / 1000} s)`);
       isTold = true;
     }
     await sleep(moment);
+  }
+}
+
+/**
+ * Refuses a run folder that another process clearly works in, before long work that would be in vain; {@link lockRun} has the last word.
+ * @throws DataError naming the process
+ */
+export async function refuseBusyRun(run: string): Promise<void> {
+  const path = join(run, lockFile);
+  for (const began = performance.now(); ; await sleep(moment)) {
+    const text = await read(path);
+    const owner = text === undefined ? undefined : parseOwner(text);
+    const state = owner ? stateOf(owner) : 'gone';
+    if (owner === undefined || state === 'gone' || state === 'ending') return;
+    if (state === 'elsewhere') throw new DataError(run, elsewhere(owner, path));
+    if (performance.now() - began > grace) throw new DataError(run, busy(owner, path));
   }
 }
 
@@ -143,8 +159,11 @@ function parseOwner(text: string): Owner | undefined {
   }
 }
 
-/** Where the owner of a mark is: gone, at work on this machine, or on one whose processes cannot be seen from here. */
-function stateOf(owner: Owner): 'gone' | 'here' | 'elsewhere' {
+/**
+ * Where the owner of a mark is: gone, at work on this machine, perhaps about to end (the command that started it is gone, or it is of an
+ * older version that does not tell), or on a machine whose processes cannot be seen from here.
+ */
+function stateOf(owner: Owner): 'gone' | 'working' | 'ending' | 'elsewhere' {
   const { machine } = owner;
   const here = thisMachine();
   if (machine) {
@@ -155,7 +174,8 @@ function stateOf(owner: Owner): 'gone' | 'here' | 'elsewhere' {
     if (!isSame && machine.boot !== undefined && here.boot !== undefined) return 'gone';
     if (machine.numbering !== here.numbering) return 'elsewhere';
   }
-  return isAlive(owner) ? 'here' : 'gone';
+  if (!isAlive(owner)) return 'gone';
+  return machine === undefined || (owner.parent !== undefined && !isAlive(owner.parent)) ? 'ending' : 'working';
 }
 
 function elsewhere({ pid, machine }: Owner, path: string): string {

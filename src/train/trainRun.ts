@@ -21,7 +21,7 @@ import { dumpConfig, runConfigFile } from './config.ts';
 import { openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
-import { lockFile, lockRun } from './runLock.ts';
+import { lockFile, lockRun, refuseBusyRun } from './runLock.ts';
 import { type TrainSummary, trainLoop } from './trainLoop.ts';
 
 /** The file of a run folder that says what the run is, and what it was started from. */
@@ -49,6 +49,7 @@ export async function trainRun(
 ): Promise<TrainSummary> {
   if (!resume) await refuseUsedFolder(out);
   await requireWritable(out);
+  await refuseBusyRun(out);
   const record = resume ? await readRecord(out) : undefined;
   // Everything that can be wrong is found before anything is written.
   const dataset = await openDataset(record ? { ...config, data: { ...config.data, classes: record.classes } } : config);

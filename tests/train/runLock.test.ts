@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identify, isAlive, thisMachine } from '../../src/train/processes.ts';
-import { isTraining, lockRun } from '../../src/train/runLock.ts';
+import { isTraining, lockRun, refuseBusyRun } from '../../src/train/runLock.ts';
 import { until } from '../cli/trainProcess.ts';
 
 let dir = '';
@@ -99,7 +99,10 @@ describe('the lock of a run', () => {
       lines: [],
     });
     expect(await isTraining(run)).toBe(true);
+    await expect(refuseBusyRun(run)).rejects.toThrow(`process ${pid} is training in this run folder`);
     await end();
+    await refuseBusyRun(run);
+    expect(await isTraining(run)).toBe(false);
     await expectTaken(run);
   });
 
@@ -117,6 +120,8 @@ describe('the lock of a run', () => {
     await command.end();
     const { pid, end } = sleeper();
     const run = await locked({ ...identify(pid), parent, machine: thisMachine() });
+    // Not refused before the data is read: it will be gone by then.
+    await refuseBusyRun(run);
     let ended: Promise<void> | undefined;
     const { outcome, lines } = await tryLock(run, () => {
       ended = end();
@@ -168,7 +173,7 @@ describe('the lock of a run', () => {
 
   it.skipIf(!isLinux)('does not count a process that has ended and was only not waited for', async () => {
     // The shell becomes a process that waits for nobody, and so its child stays as a zombie.
-    const child = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
     children.push(child);
     const [printed] = (await once(child.stdout, 'data')) as [Buffer];
     const pid = Number(printed.toString());
