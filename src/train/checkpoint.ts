@@ -40,7 +40,7 @@ const optimizerFile = ({ epoch, optimizer }: Pick<Pointer, 'epoch' | 'optimizer'
 /**
  * Saves where training stands as `last`; the checkpoint that was `last` becomes `previous`. Files of one moment have the moment's name
  * and the pointers are written after them, so a kill at any point leaves the old checkpoint or the new one. Files that no pointer
- * names are then removed; also when something could not be written, for where a disk is full they would be in the way.
+ * names are then removed.
  * @param metadata what the weights file says of itself (task, classes, …).
  * @throws DataError naming a file that cannot be written; the checkpoints are then as they were.
  */
@@ -49,8 +49,7 @@ export async function saveLast(
   { epoch, params, optimizer }: TrainingState,
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await makeFolder(checkpointFolder(run));
-  try {
+  await tidyOnError(run, async () => {
     const pointer = await writeWeights(run, epoch, params, metadata);
     const state = fileName(epoch, '.optimizer');
     const slots: Record<string, NDArray> = {};
@@ -61,10 +60,7 @@ export async function saveLast(
     const before = await readPointer(run, 'last').catch(ignoreDamage);
     if (before && before.epoch < epoch) await writePointer(run, 'previous', before);
     await writePointer(run, 'last', { ...pointer, optimizer: state, files: { ...pointer.files, [state]: written } });
-  } catch (thrown) {
-    await removeUnnamed(run).catch(() => {}); // the first error is the one to tell
-    throw thrown;
-  }
+  });
   await removeUnnamed(run);
 }
 
@@ -76,8 +72,20 @@ export async function saveBest(
   metric: string,
   value: number,
 ): Promise<void> {
+  await tidyOnError(run, async () => {
+    await writePointer(run, 'best', { ...(await writeWeights(run, epoch, params, metadata)), metric, value });
+  });
+}
+
+/** Writes a checkpoint. Where that fails, what was written of it is removed, for where a disk is full it would be in the way. */
+async function tidyOnError(run: string, write: () => Promise<void>): Promise<void> {
   await makeFolder(checkpointFolder(run));
-  await writePointer(run, 'best', { ...(await writeWeights(run, epoch, params, metadata)), metric, value });
+  try {
+    await write();
+  } catch (thrown) {
+    await removeUnnamed(run).catch(() => {}); // the first error is the one to tell
+    throw thrown;
+  }
 }
 
 /** Writes the weights; gives a pointer at them. */
@@ -108,7 +116,9 @@ async function removeUnnamed(run: string): Promise<void> {
       ignoreDamage(thrown);
       return;
     }
-    if (pointer) for (const file of [pointer.weights, optimizerFile(pointer)]) named.add(file);
+    if (pointer) named.add(pointer.weights);
+    // The best one is for use, not to go on from.
+    if (pointer && name !== 'best') named.add(optimizerFile(pointer));
   }
   const folder = checkpointFolder(run);
   for (const file of await readdir(folder)) if (!named.has(file)) await rm(join(folder, file), { force: true });

@@ -197,7 +197,9 @@ const recordSchema = z.looseObject({ epoch: z.number().int().positive(), train: 
 function parseRecord(line: string): EpochRecord | undefined {
   if (line.includes('\ufffd')) return undefined;
   try {
-    return recordSchema.safeParse(JSON.parse(line)).data as EpochRecord | undefined;
+    const record: unknown = JSON.parse(line);
+    // As it is, not as the schema gives it, which would put its own keys first.
+    return recordSchema.safeParse(record).success ? (record as EpochRecord) : undefined;
   } catch {
     return undefined;
   }

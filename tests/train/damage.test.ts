@@ -235,6 +235,7 @@ describe('damaged metrics', () => {
       problem(4, '{"epoch":"4"}'),
       problem(5, '\ufffd'),
     ]);
+    expect((await readFile(path, 'utf8')).startsWith(`${first}\n${third}\n`)).toBe(true);
     const { 'metrics.jsonl': records, ...others } = await contentsOf(run);
     const { 'metrics.jsonl': all, ...expected } = whole;
     expect(others).toEqual(expected);

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,6 +67,18 @@ describe('the best checkpoint', () => {
     expect({ best, metrics }).toEqual({ best: { epoch: 2, metric: 'score', value: 0.7 }, metrics: { score: 0.2 } });
     expect(await readFile(join(run, 'best-detections.json'), 'utf8')).toBe('2');
     expect(await readFile(join(run, 'detections.json'), 'utf8')).toBe('6');
+  });
+
+  it('is kept beside the last two, and nothing else is', async () => {
+    const run = await mkdtemp(join(dir, 'run-'));
+    await train(run, scripted([0.3, 0.7, 0.1, 0.7, 0.6, 0.2]), 1);
+    expect((await readdir(join(run, 'checkpoints'))).sort()).toEqual([
+      'best.json',
+      'epoch-0002.safetensors',
+      ...[5, 6].flatMap(epoch => [`epoch-000${epoch}.optimizer.safetensors`, `epoch-000${epoch}.safetensors`]),
+      'last.json',
+      'previous.json',
+    ]);
   });
 
   it.each([1, 2, 4, 6])('stays when a run goes on from before it: a checkpoint every %i epochs', async checkpointEvery => {
