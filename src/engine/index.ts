@@ -1,4 +1,5 @@
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export { type Exportable, type ExportOptions, exportModel, type OpenInput } from './exportModel.ts';
 export { grad, valueAndGrad, valueAuxAndGrad, vjp } from './grad.ts';
 export { type HostFunction, hostCall } from './host.ts';
 export * from './ndarray.ts';

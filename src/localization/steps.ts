@@ -200,6 +200,7 @@ export function evaluationStep(
   );
 }
 
-function inference(output: AcmNetOutput): Inference<Tensor> {
+/** What post-processing reads of the network's outputs. */
+export function inference(output: AcmNetOutput): Inference<Tensor> {
   return { classScores: output.classProbabilities.instance, attention: output.attention, cas: output.cas.instance };
 }
