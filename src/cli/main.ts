@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { predictCommand } from './predict.ts';
+import { printConfigCommand } from './printConfig.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
@@ -39,7 +40,15 @@ function program(): Command {
       'after',
       '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first',
     );
-  const verbs = [trainCommand(), testCommand(), predictCommand(), evalCommand(), checkDataCommand(), doctorCommand()];
+  const verbs = [
+    trainCommand(),
+    testCommand(),
+    predictCommand(),
+    evalCommand(),
+    checkDataCommand(),
+    printConfigCommand(),
+    doctorCommand(),
+  ];
   for (const verb of verbs) inkling.addCommand(verb);
   oneLineErrors(inkling);
   return inkling;

@@ -11,8 +11,12 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 export const localizationSchemaFile = 'schemas/localization-config.json';
 
 const extendsSchema = {
-  description: 'A configuration to start from (a path relative to this file, or a name such as localization/base), or a list of them.',
-  anyOf: [{ type: 'string', minLength: 1 }, { type: 'array', items: { type: 'string', minLength: 1 } }],
+  description:
+    'A configuration to start from (a path relative to this file, or a name such as localization/base), or a list of them.',
+  anyOf: [
+    { type: 'string', minLength: 1 },
+    { type: 'array', items: { type: 'string', minLength: 1 } },
+  ],
 };
 
 /**
