@@ -6,6 +6,7 @@ import { checkDataCommand } from './checkData.ts';
 import { doctorCommand } from './doctor.ts';
 import { errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
+import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
 import { printConfigCommand } from './printConfig.ts';
 import { testCommand } from './test.ts';
@@ -46,6 +47,7 @@ function program(): Command {
     predictCommand(),
     evalCommand(),
     checkDataCommand(),
+    inspectCommand(),
     printConfigCommand(),
     doctorCommand(),
   ];
