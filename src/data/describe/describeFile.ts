@@ -8,6 +8,7 @@ import { type OnnxValue, parseOnnxModel } from '../formats/onnxModel.ts';
 import { listSafetensors } from '../formats/safetensors.ts';
 import { readZip, type ZipEntry } from '../formats/zip.ts';
 import { parseLabelsCsv } from '../labelsCsv.ts';
+import { describeCheckpoint } from './describeCheckpoint.ts';
 import { annotationFacts, describeJson } from './describeJson.ts';
 import { type Description, type Entry, oneLine, type TensorEntry } from './description.ts';
 
@@ -28,6 +29,8 @@ function describeContent(bytes: Uint8Array, where: string): Part {
   if (startsWith(bytes, npyMagic)) return describeNpy(bytes, where);
   if (startsWith(bytes, [0x50, 0x4b])) return describeZip(bytes, where);
   if (isSafetensors(bytes)) return describeSafetensors(bytes, where);
+  // Pickles of protocol 2 and later begin so; older ones are text.
+  if (bytes[0] === 0x80 || torchEndings.test(where)) return describeCheckpoint(bytes, where);
   if (ending === 'onnx') return describeOnnx(bytes, where);
   if (ending === 'csv')
     return { format: 'labels (CSV)', facts: annotationFacts(parseLabelsCsv(textOf(bytes, where), where)), entries: [] };
@@ -47,6 +50,8 @@ function describeContent(bytes: Uint8Array, where: string): Part {
     `expected a .npy, .npz, .safetensors, PyTorch, ONNX, JSON, YAML or label CSV file, found something else (it begins with ${start})`,
   );
 }
+
+const torchEndings = /\.(pth|pt|pyth|pkl|pickle)$/i;
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
   return start.every((byte, i) => bytes[i] === byte);
@@ -108,6 +113,9 @@ function describeZip(bytes: Uint8Array, where: string): Part {
   if (files.length > 0 && files.every(({ name }) => name.endsWith('.npy'))) {
     const entries = files.map(file => npyEntry(file.read(), file.name.slice(0, -'.npy'.length), `${where}: ${file.name}`));
     return { format: 'NumPy arrays (.npz)', facts: {}, entries };
+  }
+  if (files.some(({ name }) => /(^|\/)(data|constants)\.pkl$/.test(name)) || torchEndings.test(where)) {
+    return describeCheckpoint(bytes, where);
   }
   throw new DataError(where, `a zip archive of ${namesOf(files)}; expected .npy arrays or a PyTorch checkpoint inside`);
 }
