@@ -7,7 +7,9 @@ import { doctorCommand } from './doctor.ts';
 import { errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
+import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
+import { printConfigCommand } from './printConfig.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
@@ -47,6 +49,8 @@ function program(): Command {
     evalCommand(),
     exportCommand(),
     checkDataCommand(),
+    inspectCommand(),
+    printConfigCommand(),
     doctorCommand(),
   ];
   for (const verb of verbs) inkling.addCommand(verb);
