@@ -47,6 +47,7 @@ const allowedDifference = 1e-5;
  */
 export async function exportFile(model: Model, { format, out, force = false, threads }: ExportOptions): Promise<ExportSummary> {
   if (!force && (await exists(out))) throw new DataError(out, 'the file exists; choose another one, or replace it by --force');
+  if (!(await exists(dirname(out)))) throw new DataError(out, `there is no folder ${dirname(out)} to write it to`);
   if (format === 'safetensors') {
     const chunks = encodeSafetensors(model.params, modelMetadata(model));
     await writeFileAtomic(out, chunks);
