@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Device } from '../engine/index.ts';
 import { withAllocator } from './allocator.ts';
@@ -15,7 +16,7 @@ interface PredictOptions {
 export function predictCommand(): Command {
   return new Command('predict')
     .description('find actions in feature files')
-    .argument('<model>', 'a run folder, or an exported model file')
+    .argument('<model>', 'a run folder, or a model file (.safetensors, or .onnx from export)')
     .argument('<inputs...>', 'feature files (.npy, .npz), or folders of them (also with rgb/ and flow/ inside)')
     .addOption(new Option('--checkpoint <name>', 'which weights of a run (default: those it selected)').choices(['last', 'best']))
     .addOption(deviceOption())
@@ -35,10 +36,13 @@ async function runPredict(modelPath: string, inputs: readonly string[], options:
   const files = await featureInputs(inputs);
   const { consoleReporter } = await import('../train/reporter.ts');
   const { loadModel } = await import('../train/model.ts');
+  const { loadExportedModel } = await import('../train/exportedModel.ts');
   const { predictFiles } = await import('../train/predict.ts');
   const { detectionsJson } = await import('../localization/detections.ts');
   const { printJson, printLines } = await import('./output.ts');
-  const found = await predictFiles(await loadModel(modelPath, checkpoint), files, {
+  const isOnnx = extname(modelPath).toLowerCase() === '.onnx';
+  const model = isOnnx ? await loadExportedModel(modelPath) : await loadModel(modelPath, checkpoint);
+  const found = await predictFiles(model, files, {
     reporter: consoleReporter(),
     device,
     threads,

@@ -7,6 +7,9 @@ import { DataError, messageOf } from './formats/dataError.ts';
 import { parseNpy } from './formats/npy.ts';
 import { parseNpz } from './formats/npz.ts';
 import { parseSafetensors } from './formats/safetensors.ts';
+import type { StoredTensor } from './formats/storedTensor.ts';
+import { parseTorchCheckpoint } from './formats/torchCheckpoint.ts';
+import { findStateDict } from './stateDict.ts';
 
 /** Files are read and written in pieces of this size: large enough to cost nothing, small enough to overlap with a digest. */
 const pieceBytes = 8 * 2 ** 20;
@@ -99,15 +102,35 @@ export async function readArray(path: string): Promise<NDArray> {
   return parseNpy(await readBytes(path), path);
 }
 
+/** Endings of PyTorch's checkpoints; which of its formats a file has, its content says. */
+const torchEndings = ['.pth', '.pt', '.pyth', '.pkl'];
+
 /**
- * The arrays of a `.npz` or `.safetensors` file, by name.
+ * The arrays of a `.npz` or `.safetensors` file, or the weights of a PyTorch checkpoint (`.pth`, `.pt`, `.pyth`, `.pkl`; see
+ * {@link findStateDict}), by name.
  * @throws DataError naming the file if it is missing, damaged, or has another ending
  */
 export async function readArrays(path: string): Promise<Record<string, NDArray>> {
   const ending = extname(path).toLowerCase();
   if (ending === '.npz') return parseNpz(await readBytes(path), path);
   if (ending === '.safetensors') return parseSafetensors(await readBytes(path), path).tensors;
-  throw new DataError(path, `expected a .npz or .safetensors file, found ${ending ? `the ending ${ending}` : 'no file ending'}`);
+  if (torchEndings.includes(ending)) return readWeights(await readBytes(path), path);
+  throw new DataError(
+    path,
+    `expected a .npz, .safetensors or PyTorch (${torchEndings.join(', ')}) file, found ${ending ? `the ending ${ending}` : 'no file ending'}`,
+  );
+}
+
+/** The weights of a PyTorch checkpoint. A tensor under several names is one array under all of them. */
+function readWeights(bytes: Uint8Array, path: string): Record<string, NDArray> {
+  const { tensors } = findStateDict(parseTorchCheckpoint(bytes, path), path);
+  const arrays = new Map<StoredTensor, NDArray>();
+  const read = (tensor: StoredTensor): NDArray => {
+    const array = arrays.get(tensor) ?? tensor.read();
+    arrays.set(tensor, array);
+    return array;
+  };
+  return Object.fromEntries([...tensors].map(([name, tensor]) => [name, read(tensor)]));
 }
 
 let temporaryFiles = 0;

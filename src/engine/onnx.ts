@@ -27,6 +27,12 @@ export class GraphBuilder {
   readonly initializers: { name: string; array: NDArray }[] = [];
   #names = 0;
   readonly #constants = new Map<string, string>();
+  readonly #share: boolean;
+
+  /** @param options.share whether small equal constants become one initializer; default true */
+  constructor({ share = true }: { readonly share?: boolean } = {}) {
+    this.#share = share;
+  }
 
   /** A node with one output; returns the output's name. */
   node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
@@ -42,7 +48,8 @@ export class GraphBuilder {
 
   /** An initializer; small equal ones are shared. */
   constant(array: NDArray): string {
-    const key = array.data.length <= 64 ? `${array.dtype}[${array.shape}]${array.data.join()}${signs(array)}` : undefined;
+    const isShared = this.#share && array.data.length <= 64;
+    const key = isShared ? `${array.dtype}[${array.shape}]${array.data.join()}${signs(array)}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
     const name = `c${this.#names++}`;
@@ -63,6 +70,17 @@ export class GraphBuilder {
     if (dtype === 'int32') return this.constant(ndarray('int32', [], Int32Array.of(value)));
     if (dtype === 'float32') return this.constant(ndarray('float32', [], Float32Array.of(value)));
     return this.constant(ndarray(dtype, [], Uint8Array.of(value)));
+  }
+
+  /** An initializer under a name of its own, which no other value may have. */
+  parameter(name: string, array: NDArray): string {
+    this.initializers.push({ name, array });
+    return name;
+  }
+
+  /** A second name for a value, such as an output's. */
+  named(name: string, x: string): void {
+    this.nodes.push({ op: 'Identity', inputs: [x], outputs: [name], attributes: {} });
   }
 
   reshape(x: string, shape: Shape): string {

@@ -28,6 +28,8 @@ export interface Program {
 const isConstant = (t: Tensor): boolean => t.node.op === (constantOp as Op);
 const isInput = (node: Node): boolean => node.op === (inputOp as Op);
 const isHost = (node: Node): node is Node<HostFunction> => node.op === (hostOp as Op);
+/** Whether a node is computed by a graph: no leaf, and no host call. */
+export const isLowered = (node: Node): boolean => !isHost(node) && !isInput(node) && node.op !== (constantOp as Op);
 const constantValue = (t: Tensor): NDArray => (t.node.attrs as { value: NDArray }).value;
 
 /**
@@ -60,7 +62,7 @@ export async function loadProgram(
   const count = Math.max(0, ...stages.values()) + 1;
   const steps: Step[] = [];
   for (let stage = 0; stage < count; stage++) {
-    const members = graph.nodes.filter(n => stages.get(n) === stage && !isHost(n) && !isInput(n) && n.op !== (constantOp as Op));
+    const members = graph.nodes.filter(n => stages.get(n) === stage && isLowered(n));
     const inside = new Set(members);
     const wanted = new Set<Tensor>(results.filter(t => inside.has(t.node)));
     for (const node of graph.nodes) {
@@ -121,7 +123,7 @@ async function graphStep(
   runtime: Runtime,
   options: SessionOptions,
 ): Promise<Step> {
-  const { bytes, feeds, names } = lowerNodes(graph, members, wanted);
+  const { bytes, feeds, names } = lowerToModel(graph, members, wanted);
   const session: Session = await runtime.createSession(bytes, names, options);
   const step = {
     graph: true,
@@ -138,20 +140,46 @@ async function graphStep(
 }
 
 /** Lowers `members` to an ONNX model that computes `wanted` from whatever they read from outside. */
-function lowerNodes(
+function lowerToModel(
   graph: Graph,
   members: readonly Node[],
   wanted: readonly Tensor[],
 ): { bytes: Uint8Array; feeds: Map<Tensor, string>; names: string[] } {
   const g = new GraphBuilder();
-  const lowered = new Map<Tensor, string>();
   const feeds = new Map<Tensor, string>();
+  const lowered = lowerNodes(g, graph, members, t => {
+    const name = `in${feeds.size}`;
+    feeds.set(t, name);
+    return name;
+  });
+  const port = (t: Tensor, name: string): Port => ({ name, dtype: t.dtype, shape: t.shape });
+  // A lowering may pass its input through; a graph output must be a node's own.
+  const names = wanted.map(t => g.node('Identity', [lowered(t)]));
+  const bytes = encodeModel(
+    g,
+    [...feeds].map(([t, name]) => port(t, name)),
+    wanted.map((t, i) => port(t, names[i])),
+  );
+  return { bytes, feeds, names };
+}
+
+/**
+ * Lowers `members` onto `g`.
+ * @param read names what they read from outside, other than constants; asked once for each tensor
+ * @returns the name that holds a tensor
+ */
+export function lowerNodes(
+  g: GraphBuilder,
+  graph: Graph,
+  members: readonly Node[],
+  read: (t: Tensor) => string,
+): (t: Tensor) => string {
+  const lowered = new Map<Tensor, string>();
   const nameOf = (input: Tensor): string => {
     const t = graph.resolve(input);
     const known = lowered.get(t);
     if (known !== undefined) return known;
-    const name = isConstant(t) ? g.constant(constantValue(t)) : `in${feeds.size}`;
-    if (!isConstant(t)) feeds.set(t, name);
+    const name = isConstant(t) ? g.constant(constantValue(t)) : read(t);
     lowered.set(t, name);
     return name;
   };
@@ -163,13 +191,5 @@ function lowerNodes(
       : node.op.lower(g, node.inputs.map(nameOf), node);
     for (const [i, t] of node.outputs.entries()) lowered.set(t, outputs[i]);
   }
-  const port = (t: Tensor, name: string): Port => ({ name, dtype: t.dtype, shape: t.shape });
-  // A lowering may pass its input through; a graph output must be a node's own.
-  const names = wanted.map(t => g.node('Identity', [lowered.get(t) as string]));
-  const bytes = encodeModel(
-    g,
-    [...feeds].map(([t, name]) => port(t, name)),
-    wanted.map((t, i) => port(t, names[i])),
-  );
-  return { bytes, feeds, names };
+  return nameOf;
 }

@@ -10,6 +10,7 @@ export * from './ftclLoss.ts';
 export * from './inferVideo.ts';
 export * from './localize.ts';
 export * from './nms.ts';
+export * from './onnxModel.ts';
 export * from './proposals.ts';
 export * from './segments.ts';
 export * from './sequences/fsd.ts';

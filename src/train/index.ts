@@ -1,6 +1,8 @@
 /** Training, testing and prediction as runs on disk (Node). */
 export * from './checkpoint.ts';
 export * from './config.ts';
+export * from './exportedModel.ts';
+export * from './exportFile.ts';
 export * from './localizationRun.ts';
 export * from './model.ts';
 export * from './predict.ts';

@@ -67,7 +67,11 @@ function checkedModel(
   return { classes, config };
 }
 
-function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {
+/**
+ * What a model's metadata says of it.
+ * @throws DataError if it says nothing, or something else
+ */
+export function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {
   if (text === undefined)
     throw new DataError(path, 'expected a model (weights with a description of task and classes), found weights alone');
   let json: unknown;

@@ -1,12 +1,15 @@
 /** Prediction from feature files (Node). */
 import { basename, extname } from 'node:path';
-import { DataError, type FeatureFiles, type Features, readFeatures } from '../data/index.ts';
-import type { Device } from '../engine/index.ts';
+import { DataError, type FeatureFiles, type Features, messageOf, readFeatures } from '../data/index.ts';
+import type { Device, NDArray } from '../engine/index.ts';
+import { defaultRuntime } from '../engine/runtime/default.ts';
 import { acmNetOptions, localizeOptions } from '../localization/config.ts';
 import type { Detection } from '../localization/detections.ts';
-import { inferVideo } from '../localization/inferVideo.ts';
+import { sampledVideo, toPrediction } from '../localization/inferVideo.ts';
 import { localize } from '../localization/localize.ts';
-import { inferenceStep } from '../localization/steps.ts';
+import { localizerOutputs } from '../localization/onnxModel.ts';
+import { type Inference, inferenceStep, type StepDevice } from '../localization/steps.ts';
+import type { ExportedModel } from './exportedModel.ts';
 import type { Model } from './model.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -54,22 +57,49 @@ export interface Predictor {
   dispose(): Promise<void>;
 }
 
-/** Makes a model ready to predict from features in memory. */
-export function predictor(
-  { config, classes, params }: Model,
+/** Makes a model ready to predict from features in memory. @throws DataError for an ONNX file that is not an exported localiser. */
+export async function predictor(
+  model: Model | ExportedModel,
   { device, threads }: Omit<PredictOptions, 'reporter'> = {},
-): Predictor {
+): Promise<Predictor> {
+  const { config, classes } = model;
   const where = { device: device ?? config.train.device, threads: threads ?? config.train.threads ?? undefined };
-  const step = inferenceStep({ network: acmNetOptions(config, classes.length) }, where);
+  const network = 'onnx' in model ? await exportedNetwork(model, where) : trainedNetwork(model, where);
   const options = localizeOptions(config);
   return {
     async predict(features, place = 'features') {
       const { featureDim } = config.model;
       if (features.shape[1] !== featureDim)
         throw new DataError(place, `expected features of width ${featureDim}, found ${features.shape[1]}`);
-      return localize(await inferVideo(step, params, features, config.data.samples), classes, options);
+      const input = sampledVideo(features, config.data.samples);
+      return localize(toPrediction(await network.run(input), features.shape[0]), classes, options);
     },
-    dispose: step.dispose,
+    dispose: network.dispose,
+  };
+}
+
+/** A network that is ready to run over features `[batch, time, F]`. */
+interface Network {
+  run(features: NDArray): Promise<Inference<NDArray>>;
+  dispose(): Promise<void>;
+}
+
+function trainedNetwork({ config, classes, params }: Model, where: StepDevice): Network {
+  const step = inferenceStep({ network: acmNetOptions(config, classes.length) }, where);
+  return { run: features => step(params, features), dispose: step.dispose };
+}
+
+async function exportedNetwork({ source, onnx }: ExportedModel, { device = 'cpu', threads }: StepDevice): Promise<Network> {
+  const runtime = await defaultRuntime(device);
+  const session = await runtime.createSession(onnx, localizerOutputs, { threads }).catch((error: unknown) => {
+    throw new DataError(source, `ONNX Runtime cannot load it (${messageOf(error)})`, { cause: error });
+  });
+  return {
+    async run(features) {
+      const [classScores, attention, cas] = await session.run({ features });
+      return { classScores, attention, cas };
+    },
+    dispose: () => session.dispose(),
   };
 }
 
@@ -78,7 +108,7 @@ export function predictor(
  * @throws DataError for a video (which needs the model's feature extractor), a damaged file, or features of another width.
  */
 export async function predictFiles(
-  model: Model,
+  model: Model | ExportedModel,
   inputs: readonly FeatureInput[],
   { reporter, ...where }: PredictOptions,
 ): Promise<Map<string, Detection[]>> {
@@ -92,7 +122,7 @@ export async function predictFiles(
     named.set(name, files);
   }
   const detections = new Map<string, Detection[]>();
-  const { predict, dispose } = predictor(model, where);
+  const { predict, dispose } = await predictor(model, where);
   try {
     for (const [name, files] of named) {
       detections.set(name, await predict(await readFeatures(files), files.join(' + ')));

@@ -1,6 +1,6 @@
 import { type DType, type NDArray, ndarray, type Shape, showShape } from '../../engine/ndarray.ts';
 import { DataError } from './dataError.ts';
-import { decodeFloat16 } from './float16.ts';
+import { byteSwapped, decodeElements, elementBytes, numpyElementTypes } from './elements.ts';
 import { npyMagic, parseNpyHeader } from './npyHeader.ts';
 import { plainBytes } from './plainBytes.ts';
 
@@ -19,15 +19,14 @@ import { plainBytes } from './plainBytes.ts';
 export function parseNpy(bytes: Uint8Array, where: string): NDArray {
   const { header, dataOffset } = parseNpyHeader(bytes, where);
   const { descr, fortranOrder, shape } = header;
-  const match = /^([<>|=])([fiub])([1248])$/.exec(descr);
-  const type = match && `${match[2]}${match[3]}`;
-  if (!match || !type || !(type in decoders)) {
+  const type = numpyElementTypes.get(descr.slice(1));
+  if (!/^[<>|=]/.test(descr) || type === undefined) {
     throw new DataError(
       where,
       `expected an array of numbers or bools (float16/32/64, int8..64, uint8..64, bool), found type ${JSON.stringify(descr)}`,
     );
   }
-  const width = Number(match[3]);
+  const width = elementBytes[type];
   const count = checkedCount(shape, where);
   const expected = count * width;
   const found = bytes.length - dataOffset;
@@ -39,9 +38,9 @@ export function parseNpy(bytes: Uint8Array, where: string): NDArray {
     );
   }
   let data = plainBytes(bytes).subarray(dataOffset);
-  if (match[1] === '>' && width > 1) data = swapped(data, width);
+  if (descr.startsWith('>') && width > 1) data = byteSwapped(data, width);
   else if (data.byteOffset % width !== 0) data = data.slice();
-  const array = decoders[type](data, shape, where);
+  const array = decodeElements(type, data, shape, where);
   return fortranOrder && shape.length > 1 ? fromFortranOrder(array) : array;
 }
 
@@ -59,62 +58,6 @@ function checkedCount(shape: Shape, where: string): number {
   }
   return count;
 }
-
-/** A copy with the bytes of every element reversed. */
-function swapped(data: Uint8Array, width: number): Uint8Array {
-  const out = new Uint8Array(data.length);
-  for (let start = 0; start < data.length; start += width) {
-    for (let k = 0; k < width; k++) out[start + k] = data[start + width - 1 - k];
-  }
-  return out;
-}
-
-type Decoder = (data: Uint8Array, shape: Shape, where: string) => NDArray;
-
-interface ElementArray<T> {
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): T;
-  readonly BYTES_PER_ELEMENT: number;
-}
-
-/** `data` (little-endian, aligned) seen as another element type, without a copy. */
-function viewAs<T>(type: ElementArray<T>, data: Uint8Array): T {
-  return new type(data.buffer, data.byteOffset, data.byteLength / type.BYTES_PER_ELEMENT);
-}
-
-const decoders: Readonly<Record<string, Decoder>> = {
-  f2: (data, shape) => ndarray('float32', shape, decodeFloat16(viewAs(Uint16Array, data))),
-  f4: (data, shape) => ndarray('float32', shape, viewAs(Float32Array, data)),
-  f8: (data, shape) => ndarray('float64', shape, viewAs(Float64Array, data)),
-  i1: (data, shape) => ndarray('int32', shape, Int32Array.from(viewAs(Int8Array, data))),
-  i2: (data, shape) => ndarray('int32', shape, Int32Array.from(viewAs(Int16Array, data))),
-  i4: (data, shape) => ndarray('int32', shape, viewAs(Int32Array, data)),
-  i8: (data, shape) => ndarray('int64', shape, viewAs(BigInt64Array, data)),
-  u1: (data, shape) => ndarray('uint8', shape, data),
-  u2: (data, shape) => ndarray('int32', shape, Int32Array.from(viewAs(Uint16Array, data))),
-  u4: (data, shape) => {
-    const values = viewAs(Uint32Array, data);
-    return values.every(value => value <= 0x7fffffff)
-      ? ndarray('int32', shape, Int32Array.from(values))
-      : ndarray('int64', shape, BigInt64Array.from(values, BigInt));
-  },
-  u8: (data, shape, where) => {
-    const values = viewAs(BigInt64Array, data);
-    // Read as signed, exactly the values above 2^63 - 1 look negative.
-    const tooLarge = values.findIndex(value => value < 0n);
-    if (tooLarge >= 0) {
-      throw new DataError(
-        where,
-        `expected uint64 values below 2^63, found ${BigInt.asUintN(64, values[tooLarge])} at element ${tooLarge}`,
-      );
-    }
-    return ndarray('int64', shape, values);
-  },
-  b1: (data, shape, where) => {
-    const strange = data.findIndex(value => value > 1);
-    if (strange >= 0) throw new DataError(where, `expected bools (0 or 1), found ${data[strange]} at element ${strange}`);
-    return ndarray('bool', shape, data);
-  },
-};
 
 /** The same array in C order, from data whose *first* index runs fastest. */
 function fromFortranOrder<D extends DType>(array: NDArray<D>): NDArray<D> {

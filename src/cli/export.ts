@@ -1,0 +1,66 @@
+import { basename, extname, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { ExportFormat } from '../train/exportFile.ts';
+import { withAllocator } from './allocator.ts';
+import { parseCount } from './arguments.ts';
+
+interface ExportOptions {
+  readonly format?: ExportFormat;
+  readonly out?: string;
+  readonly checkpoint?: 'last' | 'best';
+  readonly threads?: number;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+const formats: readonly ExportFormat[] = ['onnx', 'safetensors'];
+
+/** `inkling export`: a trained model as a file for other programs. */
+export function exportCommand(): Command {
+  return new Command('export')
+    .description('write a trained model for other programs: ONNX for inference, safetensors for its weights')
+    .argument('<model>', 'a run folder, or a model file')
+    .addOption(new Option('--format <format>', 'default: what the ending of --out says, else onnx').choices([...formats]))
+    .option('--out <file>', 'the file to write (default: named after the run, in the current folder)')
+    .addOption(new Option('--checkpoint <name>', 'which weights of a run (default: those it selected)').choices(['last', 'best']))
+    .option('--threads <n>', 'threads within one operation, for the check', parseCount)
+    .option('--force', 'replace the file if it exists')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ inkling export runs/phase2 --format onnx --out localiser.onnx')
+    .action((model: string, options: ExportOptions) => withAllocator(() => runExport(model, options)));
+}
+
+async function runExport(path: string, options: ExportOptions): Promise<void> {
+  const { loadModel } = await import('../train/model.ts');
+  const { exportFile } = await import('../train/exportFile.ts');
+  const { printJson, printLines } = await import('./output.ts');
+  const format = formatOf(options);
+  const out = options.out ?? `${basename(resolve(path), extname(path))}.${format}`;
+  const model = await loadModel(path, options.checkpoint);
+  const summary = await exportFile(model, { format, out, force: options.force, threads: options.threads });
+  const { file, bytes, check } = summary;
+  if (options.json) {
+    printJson({ ...summary });
+    return;
+  }
+  const size = `${(bytes / 1e6).toFixed(1)} MB`;
+  if (!check) {
+    printLines([`${file}: ${size}, ${Object.keys(model.params).length} parameters under their published names`]);
+    return;
+  }
+  const { featureDim } = model.config.model;
+  const lengths = [...new Set(check.shapes.map(shape => shape[1]))].sort((a, b) => a - b);
+  printLines([
+    `${file}: ${size}`,
+    `  input   features [batch, time, ${featureDim}]`,
+    `  outputs classScores [batch, ${model.classes.length + 1}], attention [batch, time, 3], cas [batch, time, ${model.classes.length + 1}]`,
+    `  checked against the trained model at ${lengths.join(', ')} snippets: largest difference ${check.largestDifference.toExponential(1)}`,
+  ]);
+}
+
+function formatOf({ format, out }: ExportOptions): ExportFormat {
+  const ending = out === undefined ? undefined : formats.find(each => extname(out).toLowerCase() === `.${each}`);
+  if (format !== undefined && ending !== undefined && format !== ending)
+    throw new Error(`${out}: its ending says ${ending}, --format ${format}`);
+  return format ?? ending ?? 'onnx';
+}

@@ -1,0 +1,171 @@
+import { type NDArray, type Shape, showShape } from '../../engine/ndarray.ts';
+import { DataError } from './dataError.ts';
+import { byteSwapped, decodeElements, isElementType, isViewable } from './elements.ts';
+import { torchElementBytes } from './torchTypes.ts';
+
+/** Bytes that tensors are views of. */
+export interface TensorStorage {
+  /** The file and the part of it, for messages. */
+  readonly where: string;
+  readonly byteLength: number;
+  readonly bigEndian: boolean;
+  /**
+   * The bytes, checked as far as the file has a checksum, and aligned to 8; the same memory each time.
+   * @throws DataError if they are damaged, or there are none
+   */
+  read(): Uint8Array;
+}
+
+/** Which elements of a storage a tensor consists of. */
+export interface TensorLayout {
+  /** PyTorch's name of the element type, without `torch.`. */
+  readonly dtype: string;
+  readonly shape: Shape;
+  /** Distances in elements between neighbours along each axis. */
+  readonly strides: readonly number[];
+  /** In bytes, from the start of the storage. */
+  readonly byteOffset: number;
+}
+
+/** NumPy and PyTorch both stop at 64 axes. */
+const maxAxes = 64;
+
+/**
+ * A tensor of a checkpoint, whose numbers are read when they are asked for. Make one with {@link storedTensor} or
+ * {@link unreadableTensor}.
+ */
+export class StoredTensor {
+  /** PyTorch's name of the element type, without `torch.`: `float32`, `bfloat16`, `int64`. */
+  readonly dtype: string;
+  readonly shape: Shape;
+  readonly #content: { readonly storage: TensorStorage; readonly layout: TensorLayout } | string;
+
+  /** @internal */
+  constructor(dtype: string, shape: Shape, content: { storage: TensorStorage; layout: TensorLayout } | string) {
+    this.dtype = dtype;
+    this.shape = shape;
+    this.#content = content;
+  }
+
+  /**
+   * The tensor's numbers in C order: float32, float64, int32, int64, uint8 and bool as they are, smaller floating types as float32,
+   * int8, int16 and uint16 as int32, uint32 as int32 if every value fits and int64 otherwise, uint64 as int64. A tensor that lies in
+   * the file as it is shares memory with it, and with other tensors of the same storage: treat it as read-only, or copy it.
+   * @throws DataError if the file is damaged there, or this kind of tensor cannot be read (complex, quantised, sparse, nested, or
+   *   without data), or a value does not fit
+   */
+  read(): NDArray {
+    if (typeof this.#content === 'string') throw new DataError(this.#content, `${describe(this)} cannot be read`);
+    const { storage, layout } = this.#content;
+    return readTensor(storage, layout);
+  }
+}
+
+function describe({ dtype, shape }: StoredTensor): string {
+  return `a tensor ${showShape(shape)} of type ${dtype}`;
+}
+
+/** A tensor that is known by shape and type only; reading it is an error. `what` says why, as in "sparse". */
+export function unreadableTensor(dtype: string, shape: Shape, where: string, what: string): StoredTensor {
+  return new StoredTensor(what ? `${what} ${dtype}` : dtype, shape, where);
+}
+
+/**
+ * A tensor over a storage.
+ * @returns the tensor, and how many bytes reading it takes beside the storage's own
+ * @throws Error with what `error` makes of the problem, if the layout is impossible or goes beyond the storage
+ */
+export function storedTensor(
+  storage: TensorStorage,
+  layout: TensorLayout,
+  error: (problem: string) => Error,
+): { tensor: StoredTensor; bytes: number } {
+  const { dtype, shape, strides, byteOffset } = layout;
+  const width = torchElementBytes.get(dtype);
+  if (width === undefined) throw error(`unknown element type ${JSON.stringify(dtype.slice(0, 60))}`);
+  if (shape.length !== strides.length || shape.length > maxAxes) {
+    throw error(`a tensor of ${shape.length} axes with ${strides.length} strides`);
+  }
+  if (byteOffset < 0 || [...shape, ...strides].some(value => value < 0)) {
+    throw error(`a tensor with a negative size, stride or offset`);
+  }
+  const count = countOf(shape);
+  if (count > 2 ** 50) throw error(`a tensor of the impossible shape ${showShape(shape)}`);
+  const end = byteOffset + (count === 0 ? 0 : (1 + furthest(layout)) * width);
+  if (end > storage.byteLength) {
+    throw error(
+      `a tensor ${showShape(shape)} of type ${dtype} reaches to byte ${end} of a storage of ${storage.byteLength} bytes`,
+    );
+  }
+  if (!isElementType(dtype)) return { tensor: unreadableTensor(dtype, shape, storage.where, ''), bytes: 0 };
+  const shares = isViewable(dtype) && !storage.bigEndian && isContiguous(layout) && byteOffset % width === 0;
+  return { tensor: new StoredTensor(dtype, shape, { storage, layout }), bytes: shares ? 0 : count * Math.max(width, 4) };
+}
+
+/** Number of elements; 0 if any extent is 0, whatever the others are. */
+function countOf(shape: Shape): number {
+  if (shape.includes(0)) return 0;
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** Distance in elements from the first to the last, of a tensor that has any. */
+function furthest({ shape, strides }: TensorLayout): number {
+  return shape.reduce((sum, extent, axis) => sum + (extent - 1) * strides[axis], 0);
+}
+
+/** Whether the elements lie one after the other in C order. Strides of axes of one element do not matter. */
+function isContiguous({ shape, strides }: TensorLayout): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] === 1) continue;
+    if (strides[axis] !== expected) return false;
+    expected *= shape[axis];
+  }
+  return true;
+}
+
+function readTensor(storage: TensorStorage, layout: TensorLayout): NDArray {
+  const { dtype, shape, byteOffset } = layout;
+  if (!isElementType(dtype)) throw new DataError(storage.where, `elements of type ${dtype} cannot be read`);
+  const width = torchElementBytes.get(dtype)!;
+  const count = countOf(shape);
+  const all = storage.read();
+  let data: Uint8Array;
+  if (count === 0) data = new Uint8Array(0);
+  else if (isContiguous(layout)) data = all.subarray(byteOffset, byteOffset + count * width);
+  else data = gathered(all, layout, count, width, storage.where);
+  if (storage.bigEndian && width > 1) data = byteSwapped(data, width);
+  else if (data.byteOffset % width !== 0) data = data.slice();
+  return decodeElements(dtype, data, shape, storage.where);
+}
+
+/** The elements of a view with strides, packed in C order. */
+function gathered(all: Uint8Array, layout: TensorLayout, count: number, width: number, where: string): Uint8Array {
+  const { shape, strides, byteOffset } = layout;
+  const out = allocated(count * width, where);
+  const last = shape.length - 1;
+  const inner = shape[last];
+  const step = strides[last] * width;
+  const index = new Array<number>(shape.length).fill(0);
+  let from = byteOffset;
+  for (let at = 0; at < out.length; ) {
+    for (let i = 0, source = from; i < inner; i++, source += step) {
+      for (let k = 0; k < width; k++) out[at++] = all[source + k];
+    }
+    for (let axis = last - 1; axis >= 0; axis--) {
+      from += strides[axis] * width;
+      if (++index[axis] < shape[axis]) break;
+      from -= strides[axis] * width * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+function allocated(length: number, where: string): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (thrown) {
+    throw new DataError(where, `needs ${length} bytes of memory, which there are not`, { cause: thrown });
+  }
+}
