@@ -3,8 +3,13 @@ import { exists, prefetch, readText, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { adam, allFinite, type OptimizerState, type Params } from '../nn/index.ts';
 import { loadLast, readPointer, saveBest, saveLast, type TrainingState } from './checkpoint.ts';
+import { type EpochRecord, epochScalars } from './epochRecord.ts';
 import type { Reporter } from './reporter.ts';
-import type { Evaluation, Task } from './task.ts';
+import type { Task } from './task.ts';
+import { type EventLog, openEventLog } from './tensorboard.ts';
+import { type WallClock, wallClock } from './wallClock.ts';
+
+export type { EpochRecord } from './epochRecord.ts';
 
 export interface TrainLoopOptions {
   /** The run folder, which exists. */
@@ -30,19 +35,12 @@ export interface TrainLoopOptions {
   readonly reporter: Reporter;
   /** Stops the training at the next step. */
   readonly signal?: AbortSignal;
-}
-
-/** One line of `metrics.jsonl`. */
-export interface EpochRecord {
-  /** From 1. */
-  readonly epoch: number;
-  /** Optimiser steps so far. */
-  readonly step: number;
-  readonly learningRate: number;
-  readonly seconds: number;
-  /** Means over the epoch's batches, unweighted (a short last batch counts like a full one), and the training accuracy. */
-  readonly train: Readonly<Record<string, number>>;
-  readonly test?: Readonly<Record<string, number>>;
+  /** What the time of day is taken from. */
+  readonly clock?: WallClock;
+  /** Shown by TensorBoard beside the curves: Markdown by tag. */
+  readonly texts?: Readonly<Record<string, string>>;
+  /** Called when it is known how many epochs are done already, before anything is trained or written. */
+  readonly onBegin?: (epoch: number) => Promise<void>;
 }
 
 export interface TrainSummary {
@@ -60,25 +58,32 @@ export interface TrainSummary {
  * and ends in the same bits as an uninterrupted one, because everything random follows from the seed and the epoch's number.
  */
 export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<TrainSummary> {
-  const { run, reporter, epochs } = options;
+  const { run, reporter, epochs, clock = wallClock() } = options;
   const root = key(options.seed);
   const optimizer = adam({ betas: options.betas, weightDecay: options.weightDecay });
   const found = await loadLast(run);
   const params = found?.params ?? options.initial ?? task.init(fold(root, 'init'));
   const state: OptimizerState = found?.optimizer ?? optimizer.init(params);
   const records = await readRecords(run, found?.epoch ?? 0);
+  clock.notBefore(Math.max(0, ...records.map(({ time }) => (time === undefined ? 0 : Date.parse(time)))));
+  await options.onBegin?.(found?.epoch ?? 0);
   if (found) reporter.info(`resuming after epoch ${found.epoch} of ${epochs}`);
   else await saveLast(run, { epoch: 0, params, optimizer: state }, options.metadata);
 
   let epoch = found?.epoch ?? 0;
   let interrupted = false;
+  // A run without anything left to do leaves no events.
+  const log = epoch < epochs ? await openEventLog(run, { step: state.step, clock, texts: options.texts }) : undefined;
   try {
     while (epoch < epochs) {
-      const record = await trainEpoch(task, { epoch, params, optimizer: state }, optimizer.update, options);
+      const trained = await trainEpoch(task, { epoch, params, optimizer: state }, optimizer.update, options, log);
       epoch++;
-      const test = await evaluateEpoch(task, { epoch, params, optimizer: state }, options);
-      records.push(test ? { ...record, test: test.metrics } : record);
+      const tested = await evaluateEpoch(task, { epoch, params, optimizer: state }, options);
+      const record = { ...trained, ...tested, time: new Date(clock.now()).toISOString() };
+      records.push(record);
       await writeRecords(run, records);
+      log?.add(record.step, epochScalars(record));
+      await log?.flush();
       if (epoch % options.checkpointEvery === 0 || epoch === epochs) {
         await saveLast(run, { epoch, params, optimizer: state }, options.metadata);
       }
@@ -86,6 +91,8 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   } catch (error) {
     if (!options.signal?.aborted || error !== options.signal.reason) throw error;
     interrupted = true;
+  } finally {
+    await log?.close();
   }
   const best = await readPointer(run, 'best');
   return {
@@ -99,24 +106,30 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   };
 }
 
+/** Losses of single steps that a run tells TensorBoard at most; of more, every n-th: TensorBoard itself shows 1000 of a curve. */
+const mostStepEvents = 10_000;
+
 /** The epoch's steps; gives the record of the epoch without its test. */
 async function trainEpoch(
   task: Task,
   { epoch, params, optimizer }: TrainingState,
   update: ReturnType<typeof adam>['update'],
   { seed, epochs, learningRate, reporter, signal }: TrainLoopOptions,
+  log: EventLog | undefined,
 ): Promise<EpochRecord> {
   const started = performance.now();
   const { count, prepare, step } = task.epoch(epoch, fold(fold(key(seed), 'epoch'), epoch));
   const sums: Record<string, number> = {};
+  const stride = Math.ceil((epochs * count) / mostStepEvents);
   let [correct, samples, skipped, done] = [0, 0, 0, 0];
   for await (const batch of prefetch(prepare, count, 1)) {
     signal?.throwIfAborted();
     const report = await step(params, batch);
     // A loss can be finite while its gradients are not; such a step would destroy the weights.
-    if (Number.isFinite(report.pieces.total) && allFinite(report.gradients))
+    if (Number.isFinite(report.pieces.total) && allFinite(report.gradients)) {
       update(params, report.gradients, optimizer, learningRate);
-    else skipped++;
+      if ((epoch * count + done) % stride === 0) log?.add(optimizer.step, { 'step/total': report.pieces.total });
+    } else skipped++;
     for (const [name, value] of Object.entries(report.pieces)) sums[name] = (sums[name] ?? 0) + value / count;
     correct += report.correct;
     samples += report.samples;
@@ -137,23 +150,29 @@ async function trainEpoch(
       `epoch ${epoch + 1}: no step had a finite loss and finite gradients; training cannot go on (lower the learning rate?)`,
     );
   const train = { ...sums, accuracy: samples > 0 ? correct / samples : 0, ...(skipped > 0 ? { skipped } : {}) };
-  return { epoch: epoch + 1, step: optimizer.step, learningRate, seconds: (performance.now() - started) / 1000, train };
+  const seconds = (performance.now() - started) / 1000;
+  return { epoch: epoch + 1, step: optimizer.step, steps: count, samples, learningRate, seconds, train };
 }
+
+/** What a test adds to the record of an epoch. */
+type TestRecord = Pick<EpochRecord, 'test' | 'primary' | 'testSeconds'>;
 
 /** Tests after an epoch where the cadence says so, keeps the files, and the checkpoint where it is the best one. */
 async function evaluateEpoch(
   task: Task,
   { epoch, params }: TrainingState,
   { run, epochs, evaluation: { start, every, select }, metadata, reporter, signal }: TrainLoopOptions,
-): Promise<Evaluation | undefined> {
+): Promise<TestRecord> {
   const index = epoch - 1;
-  if (!task.canTest) return undefined;
-  if (epoch < epochs && (index < start || (index - start) % every !== 0)) return undefined;
+  if (!task.canTest) return {};
+  if (epoch < epochs && (index < start || (index - start) % every !== 0)) return {};
+  const started = performance.now();
   const result = await task.evaluate(
     params,
     (done, total) => reporter.progress({ label: `testing epoch ${epoch}`, done, total }),
     signal,
   );
+  const testSeconds = (performance.now() - started) / 1000;
   signal?.throwIfAborted();
   for (const [name, content] of Object.entries(result.files)) await writeFileAtomic(join(run, name), content);
   const value = result.metrics[result.primary];
@@ -167,7 +186,7 @@ async function evaluateEpoch(
       reporter.info(`epoch ${epoch} is the best on the test set so far (selected on the test set, as in the papers)`);
     }
   }
-  return result;
+  return { test: result.metrics, primary: result.primary, testSeconds };
 }
 
 const recordsPath = (run: string): string => join(run, 'metrics.jsonl');
