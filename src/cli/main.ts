@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { predictCommand } from './predict.ts';
+import { runsCommand } from './runs.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
@@ -35,11 +36,21 @@ function program(): Command {
     .description('Action understanding from few labels. Now: temporal action localisation from video-level labels.')
     .version(version(), '-V, --version')
     .showHelpAfterError(false)
+    // A verb's verbs have options of the same names.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first',
     );
-  const verbs = [trainCommand(), testCommand(), predictCommand(), evalCommand(), checkDataCommand(), doctorCommand()];
+  const verbs = [
+    trainCommand(),
+    testCommand(),
+    predictCommand(),
+    evalCommand(),
+    runsCommand(),
+    checkDataCommand(),
+    doctorCommand(),
+  ];
   for (const verb of verbs) inkling.addCommand(verb);
   oneLineErrors(inkling);
   return inkling;

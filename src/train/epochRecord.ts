@@ -62,12 +62,10 @@ export function parseEpochRecords(text: string, where: string): { records: Epoch
   const problems: string[] = [];
   for (const [i, line] of text.split('\n').entries()) {
     if (line === '') continue;
-    const parsed = epochRecordSchema.safeParse(jsonOf(line));
+    const json = jsonOf(line);
+    const parsed = epochRecordSchema.safeParse(json);
     if (parsed.success) records.push(parsed.data);
-    else {
-      const { path, message } = parsed.error.issues[0];
-      problems.push(`${where}: line ${i + 1}: ${path.length > 0 ? `${path.map(String).join('.')}: ` : ''}${plain(message)}`);
-    }
+    else problems.push(`${where}: line ${i + 1}: ${json === undefined ? 'expected JSON' : firstProblem(parsed.error)}`);
   }
   return { records, problems };
 }
@@ -80,7 +78,14 @@ function jsonOf(line: string): unknown {
   }
 }
 
-/** The library's words without their preamble. */
-export function plain(message: string): string {
-  return message.replace(/^Invalid input: /, '').replace(/, received /, ', found ');
+/** The first thing that a schema found wrong: the key, what was expected, what was found. */
+export function firstProblem({ issues: [{ path, message }] }: z.ZodError): string {
+  const key = path.length > 0 ? `${path.map(String).join('.')}: ` : '';
+  return (
+    key +
+    message
+      .replace(/^Invalid input: /, '')
+      .replace(/, received undefined$/, ', found none')
+      .replace(/, received /, ', found ')
+  );
 }

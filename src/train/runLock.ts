@@ -42,6 +42,12 @@ export async function lockRun(run: string): Promise<() => Promise<void>> {
   }
 }
 
+/** Whether a process of this machine works in a run folder now. */
+export async function isTraining(run: string): Promise<boolean> {
+  const owner = await ownerOf(join(run, lockFile));
+  return owner !== undefined && (owner === process.pid || isRunning(owner));
+}
+
 /** Makes the mark; false if there is one. */
 function mark(path: string): boolean {
   try {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError, exists, readJson, readText, writeFileAtomic } from '../data/index.ts';
 import { type DataFingerprint, digestLines, type FileDigests, parseDigestLines } from './dataFingerprint.ts';
-import { plain } from './epochRecord.ts';
+import { firstProblem } from './epochRecord.ts';
 
 /** The file of a run folder that says what the run is, and what it was started from. */
 export const recordFile = 'run.json';
@@ -50,7 +50,9 @@ const sessionSchema = z.looseObject({
 });
 
 const runRecordSchema = z.looseObject({
-  format: z.literal(1),
+  format: z.literal(1, {
+    error: ({ input }) => `expected 1, found ${JSON.stringify(input)} (was it written by a newer Inkling?)`,
+  }),
   task: z.string(),
   method: z.string(),
   config: text.optional().describe('The configuration as it was named; null where another program trained'),
@@ -82,11 +84,9 @@ export function runRecordJsonSchema(): object {
 /** The record of a run. @throws DataError naming the file, the key, what was expected and what was found. */
 export async function readRunRecord(run: string): Promise<RunRecord> {
   const path = join(run, recordFile);
-  const json = await readJson(path);
-  const parsed = runRecordSchema.safeParse(json);
+  const parsed = runRecordSchema.safeParse(await readJson(path));
   if (parsed.success) return parsed.data;
-  const { path: keys, message } = parsed.error.issues[0];
-  throw new DataError(path, `${keys.length > 0 ? `${keys.map(String).join('.')}: ` : ''}${plain(message)}`);
+  throw new DataError(path, firstProblem(parsed.error));
 }
 
 /** Writes the record of a run. @throws DataError naming the file if it cannot be written. */

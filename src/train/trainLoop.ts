@@ -65,7 +65,8 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   const params = found?.params ?? options.initial ?? task.init(fold(root, 'init'));
   const state: OptimizerState = found?.optimizer ?? optimizer.init(params);
   const records = await readRecords(run, found?.epoch ?? 0);
-  clock.notBefore(Math.max(0, ...records.map(({ time }) => (time === undefined ? 0 : Date.parse(time)))));
+  const recorded = records.findLast(({ time }) => time !== undefined)?.time;
+  if (recorded !== undefined) clock.notBefore(Date.parse(recorded));
   await options.onBegin?.(found?.epoch ?? 0);
   if (found) reporter.info(`resuming after epoch ${found.epoch} of ${epochs}`);
   else await saveLast(run, { epoch: 0, params, optimizer: state }, options.metadata);
