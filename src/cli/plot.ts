@@ -8,7 +8,7 @@ export interface PlotCurve {
 export interface PlotOptions {
   /** Columns of the whole picture. */
   readonly width: number;
-  /** Rows of the picture without the axis below. */
+  /** Rows of the picture without the axis below, at least 2. */
   readonly height?: number;
   /** How a value is written at the axis on the left. */
   readonly format: (y: number) => string;
@@ -20,7 +20,7 @@ export interface PlotOptions {
  * Draws curves over a common axis. One curve is a line of braille dots; several are lines of letters, `a` for the first, which can be
  * told apart without colours, and `*` where they meet. Nothing if no curve has a point.
  */
-export function plot(curves: readonly PlotCurve[], { width, height = 10, format, color = false }: PlotOptions): string[] {
+export function plot(curves: readonly PlotCurve[], { width, height = 11, format, color = false }: PlotOptions): string[] {
   const finite = curves.map(({ points }) => points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)));
   const all = finite.flat();
   if (all.length === 0) return [];
@@ -31,10 +31,11 @@ export function plot(curves: readonly PlotCurve[], { width, height = 10, format,
   const columns = Math.max(8, width - margin - 2);
   const rows =
     finite.length === 1 ? brailleRows(finite[0], xs, ys, columns, height) : letterRows(finite, xs, ys, columns, height, color);
+  // An even number of rows has none in the middle.
   const labelRows = new Map([
-    [0, labels[0]],
-    [Math.floor((height - 1) / 2), labels[1]],
+    [(height - 1) / 2, labels[1]],
     [height - 1, labels[2]],
+    [0, labels[0]],
   ]);
   return [
     ...rows.map((row, i) => `${(labelRows.get(i) ?? '').padStart(margin)} ${labelRows.has(i) ? '┤' : '│'}${row}`.trimEnd()),
