@@ -1,5 +1,6 @@
 /** The line that an epoch leaves in `metrics.jsonl`, and the numbers in it by name. */
 import { z } from 'zod';
+import { firstProblem } from './schemaProblem.ts';
 
 /** JSON has no NaN or infinity and holds null in their place. */
 const measured = z
@@ -76,16 +77,4 @@ function jsonOf(line: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The first thing that a schema found wrong: the key, what was expected, what was found. */
-export function firstProblem({ issues: [{ path, message }] }: z.ZodError): string {
-  const key = path.length > 0 ? `${path.map(String).join('.')}: ` : '';
-  return (
-    key +
-    message
-      .replace(/^Invalid input: /, '')
-      .replace(/, received undefined$/, ', found none')
-      .replace(/, received /, ', found ')
-  );
 }

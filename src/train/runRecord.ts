@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError, exists, readJson, readText, writeFileAtomic } from '../data/index.ts';
 import { type DataFingerprint, digestLines, type FileDigests, parseDigestLines } from './dataFingerprint.ts';
-import { firstProblem } from './epochRecord.ts';
+import { firstProblem } from './schemaProblem.ts';
 
 /** The file of a run folder that says what the run is, and what it was started from. */
 export const recordFile = 'run.json';
