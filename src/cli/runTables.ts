@@ -40,10 +40,9 @@ export function showEpochs({ epochs: { done, total } }: Run): string {
   return `${done}/${total ?? '?'}`;
 }
 
-/** The configuration's name without the task, else the method. */
+/** The configuration's name without the task. */
 function configName({ record }: Run): string {
-  if (!record) return nothing;
-  return record.config?.replace(new RegExp(`^${record.task}/`), '') ?? record.method;
+  return record?.config?.replace(new RegExp(`^${record.task}/`), '') ?? nothing;
 }
 
 /** One line a run, then what is wrong with them. */
@@ -55,6 +54,7 @@ export function runTable(runs: readonly Run[]): string[] {
     const { last, best } = judged(run);
     return [
       run.name,
+      run.record?.method ?? nothing,
       configName(run),
       String(run.config?.train.seed ?? run.record?.seed ?? nothing),
       showEpochs(run),
@@ -66,7 +66,7 @@ export function runTable(runs: readonly Run[]): string[] {
       run.records.length > 0 ? showDuration(run.seconds) : nothing,
     ];
   });
-  const header = ['run', 'configuration', 'seed', 'epochs', 'status', ...(common === undefined ? ['metric'] : [])];
+  const header = ['run', 'method', 'configuration', 'seed', 'epochs', 'status', ...(common === undefined ? ['metric'] : [])];
   return [
     ...(common === undefined ? [] : [`best and last (epoch): ${metricTitle(common)}`]),
     ...alignColumns([[...header, 'best', 'last', 'begun', 'took'], ...cells]),

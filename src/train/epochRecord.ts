@@ -15,7 +15,7 @@ export const epochRecordSchema = z.object({
   epoch: z.int().positive().describe('The epoch, from 1'),
   step: count.describe('Optimiser steps since the run began; steps that were not finite are skipped and not counted'),
   steps: count.optional().describe('Batches of the epoch, skipped ones included'),
-  samples: count.optional().describe('Samples of the epoch: videos, or both videos of each pair'),
+  samples: count.optional().describe('Samples of the epoch: videos, or pairs of videos (phase 2)'),
   learningRate: z.number(),
   seconds: z.number().nonnegative().describe('Duration of the training steps, in seconds'),
   train: measurements.describe(

@@ -45,13 +45,22 @@ describe.concurrent('runs', () => {
     const lines = stdout.split('\n');
     expect(lines[0]).toBe('best and last (epoch): test/mAP@0.1:0.7 %');
     const cells = lines.slice(1, 5).map(line => line.trim().split(/ {2,}/));
-    expect(cells[0]).toEqual(['run', 'configuration', 'seed', 'epochs', 'status', 'best', 'last', 'begun', 'took']);
-    expect(cells.slice(1).map(row => row.slice(0, 7))).toEqual([
-      ['bad', '-', '0', '3/3', 'damaged', shown('one', bestEpoch('one')), shown('one', 3)],
-      ['group/two', 'small.yaml', '5', '2/2', 'finished', shown('group/two', bestEpoch('group/two')), shown('group/two', 2)],
-      ['one', 'small.yaml', '0', '3/3', 'finished', shown('one', bestEpoch('one')), shown('one', 3)],
+    expect(cells[0]).toEqual(['run', 'method', 'configuration', 'seed', 'epochs', 'status', 'best', 'last', 'begun', 'took']);
+    expect(cells.slice(1).map(row => row.slice(0, 8))).toEqual([
+      ['bad', '-', '-', '0', '3/3', 'damaged', shown('one', bestEpoch('one')), shown('one', 3)],
+      [
+        'group/two',
+        'acm-net',
+        'small.yaml',
+        '5',
+        '2/2',
+        'finished',
+        shown('group/two', bestEpoch('group/two')),
+        shown('group/two', 2),
+      ],
+      ['one', 'acm-net', 'small.yaml', '0', '3/3', 'finished', shown('one', bestEpoch('one')), shown('one', 3)],
     ]);
-    expect(cells.slice(1).every(row => /^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(row[7]))).toBe(true);
+    expect(cells.slice(1).every(row => /^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(row[8]))).toBe(true);
     expect(lines[5]).toMatch(/^warning: runs\/bad\/run\.json: expected JSON /);
   });
 
