@@ -10,6 +10,7 @@ import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
 import { printConfigCommand } from './printConfig.ts';
+import { runsCommand } from './runs.ts';
 import { surviveOutput } from './streams.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
@@ -41,6 +42,8 @@ function program(): Command {
     .description('Action understanding from few labels. Now: temporal action localisation from video-level labels.')
     .version(version(), '-V, --version')
     .showHelpAfterError(false)
+    // A verb's verbs have options of the same names.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first',
@@ -51,6 +54,7 @@ function program(): Command {
     predictCommand(),
     evalCommand(),
     exportCommand(),
+    runsCommand(),
     checkDataCommand(),
     inspectCommand(),
     printConfigCommand(),

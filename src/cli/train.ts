@@ -48,7 +48,16 @@ async function runTrain(name: string | undefined, options: TrainOptions): Promis
   const { trainRun } = await import('../train/trainRun.ts');
   const interrupt = listenForInterrupt(() => reporter.info('stopping after this step (once more: at once)'));
   try {
-    const summary = await trainRun(config, { out, from: options.from, resume, reporter, signal: interrupt.signal });
+    const command = process.argv.slice(2);
+    const summary = await trainRun(config, {
+      out,
+      from: options.from,
+      resume,
+      name,
+      command,
+      reporter,
+      signal: interrupt.signal,
+    });
     if (summary.interrupted) {
       reporter.info(`stopped; go on with: inkling train --resume ${out}`);
       process.exitCode = interrupt.exitCode() ?? 1;

@@ -33,7 +33,7 @@ export async function readFeatureFile(path: string): Promise<Features> {
   return (await openFeatureFile(path)).features();
 }
 
-async function openFeatureFile(path: string): Promise<HeldFile> {
+async function openFeatureFile(path: string, onRead?: FileListener): Promise<HeldFile> {
   const bytes = await readBytes(path);
   const decode = (): Features => {
     const array = isNpz(path) ? onlyArray(parseNpz(bytes, path), path) : parseNpy(bytes, path);
@@ -41,6 +41,7 @@ async function openFeatureFile(path: string): Promise<HeldFile> {
   };
   const features = decode();
   checkFeatures(features, path);
+  onRead?.(path, bytes);
   const decodedBytes = features.data.byteLength;
   const compact = !isNpz(path) && bytes.length < decodedBytes;
   return compact ? { bytes: bytes.length, features: decode } : { bytes: decodedBytes, features: () => features };
@@ -66,11 +67,20 @@ function checkFeatures({ shape, data }: Features, path: string): void {
   }
 }
 
+/** Is told of a file that was read from disk, with its content. */
+export type FileListener = (path: string, bytes: Uint8Array) => void;
+
+export interface FeatureCacheOptions {
+  readonly maxBytes: number;
+  /** Called for every file that is read and right; again when it is read again. */
+  readonly onRead?: FileListener;
+}
+
 /**
  * A cache of feature files that holds at most `maxBytes`; the file used longest ago goes first. A file larger than that is read anew
  * every time.
  */
-export function featureCache({ maxBytes }: { readonly maxBytes: number }): FeatureCache {
+export function featureCache({ maxBytes, onRead }: FeatureCacheOptions): FeatureCache {
   // A Map iterates in order of insertion, so re-inserting on use keeps it sorted by last use.
   const held = new Map<string, HeldFile>();
   const opening = new Map<string, Promise<HeldFile>>();
@@ -88,7 +98,7 @@ export function featureCache({ maxBytes }: { readonly maxBytes: number }): Featu
   };
   const open = async (path: string): Promise<HeldFile> => {
     try {
-      const file = await openFeatureFile(path);
+      const file = await openFeatureFile(path, onRead);
       hold(path, file);
       return file;
     } finally {

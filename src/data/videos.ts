@@ -34,6 +34,8 @@ export interface VideoDataset {
   readonly testSubset?: string;
   readonly warnings: readonly string[];
   readonly annotations: Annotations;
+  /** The files behind all this but the features: annotations, the split lists that were read, and the folder's class list if it has one. */
+  readonly files: readonly string[];
 }
 
 /** Where a data set is, and what differs from the THUMOS14 layout. All paths are relative to `dir`. */
@@ -87,7 +89,7 @@ export async function surveyVideoDataset(options: VideoDatasetOptions): Promise<
   const past = pastDurationWarning(annotations.pastDuration);
   if (past) warnings.push(`${annotationsPath}: ${past}`);
 
-  const { train, test, testSubset } = await divide(annotations, annotationsPath, options, warnings);
+  const { train, test, testSubset, files } = await divide(annotations, annotationsPath, options, warnings);
   const listed = new Set([...train, ...test]);
   const classes = await classList(options, () => classesOf([...annotations.videos.values()].filter(video => listed.has(video))));
 
@@ -117,6 +119,7 @@ export async function surveyVideoDataset(options: VideoDatasetOptions): Promise<
       testSubset,
       warnings,
       annotations,
+      files: [annotationsPath, ...files, ...(await fileOfClasses(dir))],
     },
     missing,
   };
@@ -154,14 +157,22 @@ export async function readAnnotations(path: string): Promise<Annotations> {
 
 async function classList({ dir, classes }: VideoDatasetOptions, fromLabels: () => string[]): Promise<readonly string[]> {
   if (classes !== undefined) return parseClasses(classes, 'classes');
+  const [path] = await fileOfClasses(dir);
+  return path === undefined ? fromLabels() : parseClasses(await readJson(path), path);
+}
+
+/** The class list of a folder; none if there is no such file. */
+async function fileOfClasses(dir: string): Promise<[path: string] | []> {
   const path = join(dir, 'classes.json');
-  return (await exists(path)) ? parseClasses(await readJson(path), path) : fromLabels();
+  return (await exists(path)) ? [path] : [];
 }
 
 interface Division {
   readonly train: readonly VideoAnnotation[];
   readonly test: readonly VideoAnnotation[];
   readonly testSubset?: string;
+  /** The split lists that were read. */
+  readonly files: readonly string[];
 }
 
 /** Which videos train and which test: the split lists where they are, else the subsets. */
@@ -178,8 +189,15 @@ async function divide(
   const inSubset = (subset: string | undefined): VideoAnnotation[] =>
     subset === undefined ? [] : all.filter(video => video.subset === subset);
 
-  const listedTrain = await splitOf(options.splitTrain, 'split_train.txt', annotations, annotationsPath, options.dir);
-  const listedTest = await splitOf(options.splitTest, 'split_test.txt', annotations, annotationsPath, options.dir);
+  const files: string[] = [];
+  const split = async (file: string | undefined, usual: string): Promise<VideoAnnotation[] | undefined> => {
+    const path = resolve(options.dir, file ?? usual);
+    if (file === undefined && !(await exists(path))) return undefined;
+    files.push(path);
+    return splitOf(path, annotations, annotationsPath);
+  };
+  const listedTrain = await split(options.splitTrain, 'split_train.txt');
+  const listedTest = await split(options.splitTest, 'split_test.txt');
   const divided = listedTrain !== undefined || listedTest !== undefined || all.some(video => video.subset !== undefined);
   // Labels without any division: everything there is trains.
   const train = listedTrain ?? (divided ? inSubset(trainSubset) : all);
@@ -196,18 +214,10 @@ async function divide(
   if (both.length > 0) warnings.push(`${options.dir}: ${both.length} videos both train and test: ${both.join(', ')}`);
   if (train.length === 0) warnings.push(`${options.dir}: no training videos`);
   if (test.length === 0) warnings.push(`${options.dir}: no test videos`);
-  return { train, test, testSubset };
+  return { train, test, testSubset, files };
 }
 
-async function splitOf(
-  file: string | undefined,
-  usual: string,
-  { videos }: Annotations,
-  annotationsPath: string,
-  dir: string,
-): Promise<VideoAnnotation[] | undefined> {
-  const path = resolve(dir, file ?? usual);
-  if (file === undefined && !(await exists(path))) return undefined;
+async function splitOf(path: string, { videos }: Annotations, annotationsPath: string): Promise<VideoAnnotation[]> {
   return parseSplit(await readText(path), path).map(name => {
     const video = videos.get(name);
     if (!video) throw new DataError(path, `video ${JSON.stringify(name)} is not in ${annotationsPath}`);

@@ -1,6 +1,14 @@
 /** From a configuration to the localisation task: opens the data set and hands every option on (Node). */
 import { resolve } from 'node:path';
-import { DataError, featureCache, messageOf, openVideoDataset, readAnnotations, type VideoDataset } from '../data/index.ts';
+import {
+  DataError,
+  type FileListener,
+  featureCache,
+  messageOf,
+  openVideoDataset,
+  readAnnotations,
+  type VideoDataset,
+} from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import {
   acmLossOptions,
@@ -14,12 +22,21 @@ import {
 import { evaluateDetections, type GroundTruth } from '../localization/evaluate.ts';
 import { type LocalizationTask, localizationTask } from '../localization/task.ts';
 
-/** Opens the data set that a configuration names. @throws DataError naming the file or video that is wrong. */
-export async function openDataset(config: LocalizationConfig): Promise<VideoDataset> {
+/**
+ * Opens the data set that a configuration names.
+ * @param onRead is told of every feature file that is read
+ * @throws DataError naming the file or video that is wrong.
+ */
+export async function openDataset(config: LocalizationConfig, onRead?: FileListener): Promise<VideoDataset> {
   return openVideoDataset({
     ...videoDatasetOptions(config),
-    cache: featureCache({ maxBytes: config.data.cacheMegabytes * 1e6 }),
+    cache: featureCache({ maxBytes: config.data.cacheMegabytes * 1e6, onRead }),
   });
+}
+
+/** The files behind a data set and its tests, but the features. */
+export function labelFiles({ data }: LocalizationConfig, { files }: VideoDataset): readonly string[] {
+  return data.groundTruth ? [...files, resolve(data.dir, data.groundTruth)] : files;
 }
 
 /**

@@ -1,11 +1,15 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { exists, prefetch, readBytes, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { adam, allFinite, type OptimizerState, type Params } from '../nn/index.ts';
 import { loadLast, readPointer, saveBest, saveLast, type TrainingState } from './checkpoint.ts';
+import { type EpochRecord, epochScalars, parseEpochRecords } from './epochRecord.ts';
 import type { Reporter } from './reporter.ts';
-import type { Evaluation, Task } from './task.ts';
+import type { Task } from './task.ts';
+import { type EventLog, openEventLog } from './tensorboard.ts';
+import { type WallClock, wallClock } from './wallClock.ts';
+
+export type { EpochRecord } from './epochRecord.ts';
 
 export interface TrainLoopOptions {
   /** The run folder, which exists. */
@@ -31,19 +35,12 @@ export interface TrainLoopOptions {
   readonly reporter: Reporter;
   /** Stops the training at the next step. */
   readonly signal?: AbortSignal;
-}
-
-/** One line of `metrics.jsonl`. */
-export interface EpochRecord {
-  /** From 1. */
-  readonly epoch: number;
-  /** Optimiser steps so far. */
-  readonly step: number;
-  readonly learningRate: number;
-  readonly seconds: number;
-  /** Means over the epoch's batches, unweighted (a short last batch counts like a full one), and the training accuracy. */
-  readonly train: Readonly<Record<string, number>>;
-  readonly test?: Readonly<Record<string, number>>;
+  /** What the time of day is taken from. */
+  readonly clock?: WallClock;
+  /** Shown by TensorBoard beside the curves: Markdown by tag. */
+  readonly texts?: Readonly<Record<string, string>>;
+  /** Called when it is known how many epochs are done already, before anything is trained or written. */
+  readonly onBegin?: (epoch: number) => Promise<void>;
 }
 
 export interface TrainSummary {
@@ -61,26 +58,34 @@ export interface TrainSummary {
  * and ends in the same bits as an uninterrupted one, because everything random follows from the seed and the epoch's number.
  */
 export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<TrainSummary> {
-  const { run, reporter, epochs } = options;
+  const { run, reporter, epochs, clock = wallClock() } = options;
   const root = key(options.seed);
   const optimizer = adam({ betas: options.betas, weightDecay: options.weightDecay });
   const found = await loadLast(run, epochs, reporter);
   const params = found?.params ?? options.initial ?? task.init(fold(root, 'init'));
   const state: OptimizerState = found?.optimizer ?? optimizer.init(params);
   const records = await readRecords(run, found?.epoch ?? 0, reporter);
+  const recorded = records.findLast(({ time }) => time !== undefined)?.time;
+  if (recorded !== undefined) clock.notBefore(Date.parse(recorded));
+  await options.onBegin?.(found?.epoch ?? 0);
   if (found) reporter.info(`resuming after epoch ${found.epoch} of ${epochs}`);
   else await saveLast(run, { epoch: 0, params, optimizer: state }, options.metadata);
 
   let epoch = found?.epoch ?? 0;
   let saved = epoch;
   let interrupted = false;
+  // A run without anything left to do leaves no events.
+  const log = epoch < epochs ? await openEventLog(run, { step: state.step, clock, texts: options.texts }) : undefined;
   try {
     while (epoch < epochs) {
-      const record = await trainEpoch(task, { epoch, params, optimizer: state }, optimizer.update, options);
+      const trained = await trainEpoch(task, { epoch, params, optimizer: state }, optimizer.update, options, log);
       epoch++;
-      const test = await evaluateEpoch(task, { epoch, params, optimizer: state }, options);
-      records.push(test ? { ...record, test: test.metrics } : record);
+      const tested = await evaluateEpoch(task, { epoch, params, optimizer: state }, options);
+      const record = { ...trained, ...tested, time: new Date(clock.now()).toISOString() };
+      records.push(record);
       await writeRecords(run, records);
+      log?.add(record.step, epochScalars(record));
+      await log?.flush();
       if (epoch % options.checkpointEvery === 0 || epoch === epochs) {
         await saveLast(run, { epoch, params, optimizer: state }, options.metadata);
         saved = epoch;
@@ -89,6 +94,8 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   } catch (error) {
     if (!options.signal?.aborted || error !== options.signal.reason) throw error;
     interrupted = true;
+  } finally {
+    await log?.close();
   }
   const best = await readPointer(run, 'best');
   return {
@@ -102,24 +109,30 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   };
 }
 
+/** Losses of single steps that a run tells TensorBoard at most; of more, every n-th: TensorBoard itself shows 1000 of a curve. */
+const mostStepEvents = 10_000;
+
 /** The epoch's steps; gives the record of the epoch without its test. */
 async function trainEpoch(
   task: Task,
   { epoch, params, optimizer }: TrainingState,
   update: ReturnType<typeof adam>['update'],
   { seed, epochs, learningRate, reporter, signal }: TrainLoopOptions,
+  log: EventLog | undefined,
 ): Promise<EpochRecord> {
   const started = performance.now();
   const { count, prepare, step } = task.epoch(epoch, fold(fold(key(seed), 'epoch'), epoch));
   const sums: Record<string, number> = {};
+  const stride = Math.ceil((epochs * count) / mostStepEvents);
   let [correct, samples, skipped, done] = [0, 0, 0, 0];
   for await (const batch of prefetch(prepare, count, 1)) {
     signal?.throwIfAborted();
     const report = await step(params, batch);
     // A loss can be finite while its gradients are not; such a step would destroy the weights.
-    if (Number.isFinite(report.pieces.total) && allFinite(report.gradients))
+    if (Number.isFinite(report.pieces.total) && allFinite(report.gradients)) {
       update(params, report.gradients, optimizer, learningRate);
-    else skipped++;
+      if ((epoch * count + done) % stride === 0) log?.add(optimizer.step, { 'step/total': report.pieces.total });
+    } else skipped++;
     for (const [name, value] of Object.entries(report.pieces)) sums[name] = (sums[name] ?? 0) + value / count;
     correct += report.correct;
     samples += report.samples;
@@ -140,23 +153,29 @@ async function trainEpoch(
       `epoch ${epoch + 1}: no step had a finite loss and finite gradients; training cannot go on (lower the learning rate?)`,
     );
   const train = { ...sums, accuracy: samples > 0 ? correct / samples : 0, ...(skipped > 0 ? { skipped } : {}) };
-  return { epoch: epoch + 1, step: optimizer.step, learningRate, seconds: (performance.now() - started) / 1000, train };
+  const seconds = (performance.now() - started) / 1000;
+  return { epoch: epoch + 1, step: optimizer.step, steps: count, samples, learningRate, seconds, train };
 }
+
+/** What a test adds to the record of an epoch. */
+type TestRecord = Pick<EpochRecord, 'test' | 'primary' | 'testSeconds'>;
 
 /** Tests after an epoch where the cadence says so, keeps the files, and the checkpoint where it is the best one. */
 async function evaluateEpoch(
   task: Task,
   { epoch, params }: TrainingState,
   { run, epochs, evaluation: { start, every, select }, metadata, reporter, signal }: TrainLoopOptions,
-): Promise<Evaluation | undefined> {
+): Promise<TestRecord> {
   const index = epoch - 1;
-  if (!task.canTest) return undefined;
-  if (epoch < epochs && (index < start || (index - start) % every !== 0)) return undefined;
+  if (!task.canTest) return {};
+  if (epoch < epochs && (index < start || (index - start) % every !== 0)) return {};
+  const started = performance.now();
   const result = await task.evaluate(
     params,
     (done, total) => reporter.progress({ label: `testing epoch ${epoch}`, done, total }),
     signal,
   );
+  const testSeconds = (performance.now() - started) / 1000;
   signal?.throwIfAborted();
   for (const [name, content] of Object.entries(result.files)) await writeFileAtomic(join(run, name), content);
   const value = result.metrics[result.primary];
@@ -170,7 +189,7 @@ async function evaluateEpoch(
       reporter.info(`epoch ${epoch} is the best on the test set so far (selected on the test set, as in the papers)`);
     }
   }
-  return result;
+  return { test: result.metrics, primary: result.primary, testSeconds };
 }
 
 const recordsPath = (run: string): string => join(run, 'metrics.jsonl');
@@ -179,30 +198,9 @@ const recordsPath = (run: string): string => join(run, 'metrics.jsonl');
 async function readRecords(run: string, epoch: number, { warn }: Reporter): Promise<EpochRecord[]> {
   const path = recordsPath(run);
   if (!(await exists(path))) return [];
-  // A byte that is no UTF-8 becomes one that no record has.
-  const lines = new TextDecoder().decode(await readBytes(path)).split('\n');
-  const records: EpochRecord[] = [];
-  for (const [i, line] of lines.entries()) {
-    if (line === '') continue;
-    const record = parseRecord(line);
-    if (record) records.push(record);
-    else
-      warn(`${path}: line ${i + 1}: expected the record of an epoch, found ${JSON.stringify(line.slice(0, 40))}; it is left out`);
-  }
+  const { records, problems } = parseEpochRecords(new TextDecoder().decode(await readBytes(path)), path);
+  for (const problem of problems) warn(`${problem}; it is left out`);
   return records.filter(record => record.epoch <= epoch);
-}
-
-const recordSchema = z.looseObject({ epoch: z.number().int().positive(), train: z.record(z.string(), z.number()) });
-
-function parseRecord(line: string): EpochRecord | undefined {
-  if (line.includes('\ufffd')) return undefined;
-  try {
-    const record: unknown = JSON.parse(line);
-    // As it is, not as the schema gives it, which would put its own keys first.
-    return recordSchema.safeParse(record).success ? (record as EpochRecord) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function writeRecords(run: string, records: readonly EpochRecord[]): Promise<void> {

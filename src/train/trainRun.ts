@@ -1,13 +1,12 @@
 /** Training as a run: a folder that holds all of it (Node). */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import {
   DataError,
   exists,
   isTemporaryFile,
   makeFolder,
-  readJson,
+  readBytes,
   requireWritable,
   type VideoDataset,
   writeFileAtomic,
@@ -18,14 +17,23 @@ import { acmNetOptions, type LocalizationConfig } from '../localization/config.t
 import { mergeParams, type Params } from '../nn/index.ts';
 import { hasCheckpoint } from './checkpoint.ts';
 import { dumpConfig, runConfigFile } from './config.ts';
-import { openDataset, openTask } from './localizationRun.ts';
+import { type DataCollector, type DataFingerprint, dataChanges, dataCollector } from './dataFingerprint.ts';
+import { labelFiles, openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
 import { lockFile, lockRun, refuseBusyRun } from './runLock.ts';
+import {
+  digestsFile,
+  type RunRecord,
+  readDigests,
+  readRunRecord,
+  recordFile,
+  writeDigests,
+  writeRunRecord,
+} from './runRecord.ts';
+import { recordSession, sessionFacts } from './runSession.ts';
 import { type TrainSummary, trainLoop } from './trainLoop.ts';
-
-/** The file of a run folder that says what the run is, and what it was started from. */
-const recordFile = 'run.json';
+import { wallClock } from './wallClock.ts';
 
 export interface TrainRunOptions {
   /** The run folder: new or empty, unless `resume`. */
@@ -34,25 +42,34 @@ export interface TrainRunOptions {
   readonly from?: string;
   /** Go on with the run that `out` holds. */
   readonly resume?: boolean;
+  /** What the configuration is called, for the record. */
+  readonly name?: string;
+  /** Arguments of the command line, for the record. */
+  readonly command?: readonly string[];
   readonly reporter: Reporter;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Trains as a configuration says and leaves everything in the run folder: `config.yaml` (resolved), `run.json`, `metrics.jsonl`,
- * `checkpoints/`, `detections.json` of the last test and, at the end, `model.safetensors`.
+ * Trains as a configuration says and leaves everything in the run folder: `config.yaml` (resolved), `run.json`, `data.sha256`,
+ * `metrics.jsonl`, `tensorboard/`, `checkpoints/`, `detections.json` of the last test and, at the end, `model.safetensors`
+ * (docs/formats.md).
  * @throws DataError for data that is wrong, or a folder that already holds something.
  */
 export async function trainRun(
   config: LocalizationConfig,
-  { out, from, resume = false, reporter, signal }: TrainRunOptions,
+  { out, from, resume = false, name, command, reporter, signal }: TrainRunOptions,
 ): Promise<TrainSummary> {
   if (!resume) await refuseUsedFolder(out);
   await requireWritable(out);
   await refuseBusyRun(out);
-  const record = resume ? await readRecord(out) : undefined;
+  const record = resume ? await readRunRecord(out) : undefined;
   // Everything that can be wrong is found before anything is written.
-  const dataset = await openDataset(record ? { ...config, data: { ...config.data, classes: record.classes } } : config);
+  const collector = dataCollector(config.data.dir);
+  const dataset = await openDataset(
+    record ? { ...config, data: { ...config.data, classes: record.classes } } : config,
+    collector.add,
+  );
   if (dataset.train.length === 0) throw new DataError(config.data.dir, 'the data set has no training videos');
   for (const warning of dataset.warnings) reporter.warn(warning);
   const task = await openTask(config, dataset);
@@ -66,8 +83,12 @@ export async function trainRun(
   }
   if (task.canTest && !task.testsDetections)
     reporter.warn('the test videos have no segments: only their classification is tested, there is no detection mAP');
-  await readEveryVideo(dataset, reporter);
-  const source = record ? record.from : from;
+  for (const file of labelFiles(config, dataset)) collector.add(file, await readBytes(file));
+  const data = await readEveryVideo(dataset, collector, reporter);
+  if (record) await warnOfChanges(out, record, data, reporter);
+  const { device, threads } = config.train;
+  const facts = await sessionFacts({ command, device, threads, data: data.sha256 });
+  const source = record ? (record.from ?? undefined) : from;
   // The run folder can be used from anywhere: it knows where its data is.
   const recorded = { ...config, data: { ...config.data, dir: resolve(config.data.dir) } };
   const isFresh = !resume || !(await hasCheckpoint(out));
@@ -83,53 +104,86 @@ export async function trainRun(
   try {
     if (!resume) await refuseUsedFolder(out);
     await removeTemporaryFiles(out);
+    const { train, test, classes } = dataset;
     if (!resume) {
-      const written = {
+      await writeDigests(out, data);
+      await writeRunRecord(out, {
         format: 1,
         task: config.task,
         method: config.method,
-        classes: dataset.classes,
+        config: name ?? null,
+        seed: config.train.seed,
+        classes: [...classes],
         from: source === undefined ? null : resolve(source),
-      };
-      await writeFileAtomic(join(out, recordFile), `${JSON.stringify(written, null, 2)}\n`);
+        data: { sha256: data.sha256, files: data.files.size, bytes: data.bytes, train: train.length, test: test.length },
+        sessions: [],
+      });
+      // What makes the folder a run comes last.
       await writeFileAtomic(join(out, runConfigFile), dumpConfig(recorded));
     }
-    const { train, test, classes } = dataset;
     reporter.info(
       `training ${config.method} on ${train.length} videos, testing on ${test.length}, ${classes.length} classes; run folder ${out}`,
     );
-    const summary = await trainLoop(task, {
-      run: out,
-      seed: config.train.seed,
-      epochs: config.train.epochs,
-      learningRate: config.train.learningRate,
-      weightDecay: config.train.weightDecay,
-      betas: config.train.betas,
-      checkpointEvery: config.train.checkpointEvery,
-      evaluation: config.evaluation,
-      metadata: modelMetadata({ classes, config: recorded }),
-      initial,
-      reporter,
-      signal,
+    const clock = wallClock();
+    return await recordSession(out, facts, clock, async onBegin => {
+      const summary = await trainLoop(task, {
+        run: out,
+        seed: config.train.seed,
+        epochs: config.train.epochs,
+        learningRate: config.train.learningRate,
+        weightDecay: config.train.weightDecay,
+        betas: config.train.betas,
+        checkpointEvery: config.train.checkpointEvery,
+        evaluation: config.evaluation,
+        metadata: modelMetadata({ classes, config: recorded }),
+        initial,
+        reporter,
+        signal,
+        clock,
+        texts: { config: indented(dumpConfig(recorded)) },
+        onBegin,
+      });
+      if (!summary.interrupted) await writeModel(join(out, 'model.safetensors'), await loadModel(out, undefined, reporter));
+      return summary;
     });
-    if (!summary.interrupted) {
-      await writeModel(join(out, 'model.safetensors'), await loadModel(out, undefined, reporter));
-    }
-    return summary;
   } finally {
     await unlock();
     await task.dispose();
   }
 }
 
-/** Reads all features once, which finds what is wrong with them before hours are spent, and fills the cache. */
-async function readEveryVideo({ train, test }: VideoDataset, reporter: Reporter): Promise<void> {
+/** Text that Markdown shows as it is. */
+function indented(text: string): string {
+  return text.replace(/^/gm, '    ');
+}
+
+/**
+ * Reads all features once, which finds what is wrong with them before hours are spent, and fills the cache.
+ * @returns the fingerprint of what the collector was told of
+ */
+async function readEveryVideo(
+  { train, test }: VideoDataset,
+  collector: DataCollector,
+  reporter: Reporter,
+): Promise<DataFingerprint> {
   const videos = [...train, ...test];
   for (const [i, video] of videos.entries()) {
     await video.load();
     reporter.progress({ label: 'reading features', done: i + 1, total: videos.length });
   }
+  return collector.end();
 }
+
+/** Says which files are not what they were when the run began; a run of an older version does not know. */
+async function warnOfChanges(run: string, record: RunRecord, data: DataFingerprint, reporter: Reporter): Promise<void> {
+  if (record.data === undefined || record.data.sha256 === data.sha256) return;
+  const before = await readDigests(run);
+  const changes = before ? dataChanges(before, data.files) : '';
+  reporter.warn(`${run}: the data is not what the run began with${changes ? ` (${changes})` : ''}`);
+}
+
+/** What a run writes before its configuration. */
+const beginnings: ReadonlySet<string> = new Set([lockFile, digestsFile, recordFile]);
 
 /**
  * A new run must not mix with what a folder already holds. The configuration is what makes a folder a run and is written after the
@@ -141,23 +195,13 @@ async function refuseUsedFolder(out: string): Promise<void> {
   const files = await readdir(out);
   if (files.includes(runConfigFile))
     throw new DataError(out, 'the folder holds a run already; go on with it by --resume, or choose another --out');
-  if (files.some(file => file !== lockFile && file !== recordFile && !isTemporaryFile(file)))
+  if (files.some(file => !beginnings.has(file) && !isTemporaryFile(file)))
     throw new DataError(out, `expected a new or empty folder, found ${files.length} file${files.length === 1 ? '' : 's'}`);
 }
 
 /** Removes files that a killed process did not finish. */
 async function removeTemporaryFiles(run: string): Promise<void> {
   for (const file of await readdir(run)) if (isTemporaryFile(file)) await rm(join(run, file), { force: true });
-}
-
-const recordSchema = z.object({ classes: z.array(z.string()).min(1), from: z.string().nullable() });
-
-/** The classes of a run, whose order its weights have, and what it was started from. @throws DataError if `run.json` is damaged. */
-async function readRecord(out: string): Promise<{ classes: string[]; from?: string }> {
-  const path = join(out, recordFile);
-  const parsed = recordSchema.safeParse(await readJson(path));
-  if (!parsed.success) throw new DataError(path, 'expected {classes, from}, found something else');
-  return { classes: parsed.data.classes, from: parsed.data.from ?? undefined };
 }
 
 /**

@@ -22,7 +22,7 @@ describe('help', () => {
   it('lists every verb', async () => {
     const { code, stdout } = await runCli(['--help'], dir);
     expect(code).toBe(0);
-    for (const verb of ['train', 'test', 'predict', 'eval', 'check-data', 'doctor'])
+    for (const verb of ['train', 'test', 'predict', 'eval', 'runs', 'check-data', 'doctor'])
       expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
   });
   it.concurrent.each([
@@ -31,6 +31,9 @@ describe('help', () => {
     [['predict']],
     [['eval']],
     [['eval', 'localization']],
+    [['runs']],
+    [['runs', 'show']],
+    [['runs', 'compare']],
     [['check-data']],
     [['doctor']],
   ])('shows an example: %j', async verb => {

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exists } from '../../src/data/files.ts';
 import { writeSyntheticFeatures } from '../../src/data/synthetic.ts';
+import { readEvents } from '../train/eventReader.ts';
 import { type CliResult, runCli } from './runCli.ts';
 
 /** Width of the features. */
@@ -42,24 +44,51 @@ export async function succeed(args: readonly string[], cwd: string): Promise<Cli
   return result;
 }
 
-/** The lines of a run's `metrics.jsonl` without `seconds`, the one thing that differs between equal runs. */
+/** The lines of a run's `metrics.jsonl` without times and durations, which differ between equal runs. */
 export async function metricsOf(run: string): Promise<unknown[]> {
   const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   return lines.map(line => {
-    const { seconds, ...record } = JSON.parse(line) as { seconds: unknown };
-    if (typeof seconds !== 'number') throw new Error(`no seconds in ${line}`);
+    const { seconds, testSeconds, time, ...record } = JSON.parse(line) as Record<string, unknown>;
+    if (typeof seconds !== 'number' || typeof time !== 'string') throw new Error(`no seconds or no time in ${line}`);
+    if ((typeof testSeconds === 'number') !== 'test' in record) throw new Error(`a test without seconds in ${line}`);
     return record;
   });
 }
 
-/** Every file of a run by its path, as a digest of its bytes; `metrics.jsonl` as {@link metricsOf}. */
+/** What TensorBoard shows of a run, without the throughput, which differs between equal runs. */
+export async function eventsOf(run: string): Promise<Record<string, unknown>> {
+  const { scalars } = await readEvents(join(run, 'tensorboard'));
+  const lasting = [...scalars].filter(([tag]) => !tag.startsWith('throughput/'));
+  return Object.fromEntries(lasting.map(([tag, points]) => [tag, points.map(({ step, value }) => [step, value])]));
+}
+
+/** A run's `run.json` without the sessions, which tell of time, machine and versions. */
+export async function recordOf(run: string): Promise<unknown> {
+  const { sessions, ...record } = JSON.parse(await readFile(join(run, 'run.json'), 'utf8')) as { sessions: unknown[] };
+  if (sessions.length === 0) throw new Error(`no session in ${run}/run.json`);
+  return record;
+}
+
+/**
+ * Every file of a run by its path, as a digest of its bytes; what holds times by its content, as {@link metricsOf}, {@link recordOf} and,
+ * for all event files as one, {@link eventsOf}.
+ */
 export async function contentsOf(run: string): Promise<Record<string, unknown>> {
   const contents: Record<string, unknown> = {};
   for (const entry of await readdir(run, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+    if (!entry.isFile() || entry.parentPath.endsWith('tensorboard')) continue;
     const path = join(entry.parentPath, entry.name);
-    const bytes = createHash('sha256').update(await readFile(path));
-    contents[path.slice(run.length + 1)] = entry.name === 'metrics.jsonl' ? await metricsOf(run) : bytes.digest('hex');
+    const read =
+      timed[entry.name] ??
+      (async () =>
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'));
+    contents[path.slice(run.length + 1)] = await read(run);
   }
+  if (await exists(join(run, 'tensorboard'))) contents.tensorboard = await eventsOf(run);
   return contents;
 }
+
+/** How files are compared that hold times. */
+const timed: Readonly<Record<string, (run: string) => Promise<unknown>>> = { 'metrics.jsonl': metricsOf, 'run.json': recordOf };

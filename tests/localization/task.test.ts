@@ -38,7 +38,14 @@ function taskOn(
   { train = [], test = [] }: { train?: readonly TestVideoItem[]; test?: readonly TestVideoItem[] },
   options: Partial<LocalizationTaskOptions> = {},
 ): LocalizationTask {
-  const dataset: VideoDataset = { classes, train, test, warnings: [], annotations: { videos: new Map(), pastDuration: [] } };
+  const dataset: VideoDataset = {
+    classes,
+    train,
+    test,
+    warnings: [],
+    annotations: { videos: new Map(), pastDuration: [] },
+    files: [],
+  };
   const task = localizationTask({
     dataset,
     network: {

@@ -228,11 +228,11 @@ describe('damaged metrics', () => {
     bytes[bytes.length - 1] = 0xff;
     await writeFile(path, bytes);
     const { lines } = await resume(run);
-    const problem = (line: number, found: string) =>
-      `${path}: line ${line}: expected the record of an epoch, found ${JSON.stringify(found)}; it is left out`;
+    const problem = (line: number, found: string, detail = '') =>
+      `${path}: line ${line}: expected the record of an epoch, found ${JSON.stringify(found)}${detail}; it is left out`;
     expect(lines.filter(line => line.startsWith(path))).toEqual([
       problem(2, second.slice(0, 30)),
-      problem(4, '{"epoch":"4"}'),
+      problem(4, '{"epoch":"4"}', ' (epoch: expected number, found string)'),
       problem(5, '\ufffd'),
     ]);
     expect((await readFile(path, 'utf8')).startsWith(`${first}\n${third}\n`)).toBe(true);

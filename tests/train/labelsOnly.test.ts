@@ -48,7 +48,7 @@ describe.concurrent('labels in a CSV file', () => {
     const tested = await succeed(['test', 'from-csv'], dir);
     expect(tested.stdout).toMatch(/^the test videos have no segments, so there is no detection mAP\n/);
     const json = JSON.parse((await succeed(['test', 'from-csv', '--json'], dir)).stdout) as Record<string, unknown>;
-    expect(Object.keys(json).sort()).toEqual(['checkpoint', 'detections', 'metrics', 'run']);
+    expect(Object.keys(json).sort()).toEqual(['checkpoint', 'detections', 'epoch', 'metrics', 'run']);
     expect(json.metrics).toEqual(metrics);
 
     // The same labels, beside segments, train the same weights.
@@ -104,16 +104,22 @@ describe.concurrent('training reads no segment', () => {
   ])('whatever is done to those of the training videos, every file is the same: %s', async (method, options) => {
     // The same path each time, since the run folder records it.
     const data = join(dir, `altered-${method}`);
+    const fingerprints = new Set<string>();
     const train = async (name: string, alter: (video: Video) => Video): Promise<Record<string, unknown>> => {
       await rm(data, { recursive: true, force: true });
       await cp(join(dir, 'data'), data, { recursive: true });
       const changed = Object.entries(database).map(([key, v]) => [key, v.subset === 'validation' ? alter(v) : v] as const);
       await writeFile(join(data, 'gt.json'), JSON.stringify({ database: Object.fromEntries(changed) }));
       await succeed(['train', 'small.yaml', '--data', `altered-${method}`, '--out', `${method}-${name}`, ...options], dir);
-      return contentsOf(join(dir, `${method}-${name}`));
+      const { 'data.sha256': digests, 'run.json': record, ...others } = await contentsOf(join(dir, `${method}-${name}`));
+      // The run says that its annotations are other ones, and that is all it knows of it.
+      const { data: read, ...facts } = record as { data: { sha256: string } };
+      fingerprints.add(read.sha256);
+      return { ...others, 'run.json': facts };
     };
     const untouched = await train('untouched', video => video);
     expect(Object.keys(untouched)).toContain('model.safetensors');
     for (const [name, alter] of Object.entries(alterations)) expect(await train(name, alter), name).toEqual(untouched);
+    expect(fingerprints.size).toBe(3);
   });
 });
