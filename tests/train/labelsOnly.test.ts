@@ -48,7 +48,7 @@ describe.concurrent('labels in a CSV file', () => {
     const tested = await succeed(['test', 'from-csv'], dir);
     expect(tested.stdout).toMatch(/^the test videos have no segments, so there is no detection mAP\n/);
     const json = JSON.parse((await succeed(['test', 'from-csv', '--json'], dir)).stdout) as Record<string, unknown>;
-    expect(Object.keys(json).sort()).toEqual(['checkpoint', 'detections', 'metrics', 'run']);
+    expect(Object.keys(json).sort()).toEqual(['checkpoint', 'detections', 'epoch', 'metrics', 'run']);
     expect(json.metrics).toEqual(metrics);
 
     // The same labels, beside segments, train the same weights.
