@@ -52,7 +52,13 @@ export async function lockRun(run: string, { info }: Pick<Reporter, 'info'>): Pr
       await sleep(moment);
       found = await read(path);
     }
-    if (found === undefined) continue;
+    if (found === undefined) {
+      // Taken off in between; or a link that leads nowhere, which never ends.
+      if (performance.now() - began > patience)
+        throw new DataError(path, 'expected a file, or none, found a link that leads nowhere');
+      await sleep(1);
+      continue;
+    }
     const owner = parseOwner(found);
     const state = owner ? stateOf(owner) : 'gone';
     if (owner === undefined || state === 'gone') {

@@ -1,7 +1,19 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readArray, readArrays, readJson, readText, writeFileAtomic } from '../../src/data/files.ts';
+import {
+  isOutOfSpace,
+  makeFolder,
+  readArray,
+  readArrays,
+  readBytes,
+  readJson,
+  readText,
+  requireWritableFile,
+  writeFileAtomic,
+  writeProblem,
+} from '../../src/data/files.ts';
 import { encodeNpy } from '../../src/data/formats/npy.ts';
 import { encodeNpz } from '../../src/data/formats/npz.ts';
 import { encodeSafetensors } from '../../src/data/formats/safetensors.ts';
@@ -51,4 +63,47 @@ test('writing replaces the whole file, or nothing at all', async () => {
   expect(await messageRejected(writeFileAtomic(join(dir, 'taken'), 'text'))).toMatch(/taken: cannot be written/);
   expect(await messageRejected(writeFileAtomic(join(dir, 'none', 'x'), 'text'))).toMatch(/x: cannot be written/);
   expect((await readdir(dir)).sort()).toEqual(['run.json', 'taken']);
+});
+
+test('pieces are handed on in their order while a file is written and read', async () => {
+  const path = join(dir, 'large.bin');
+  // More than one piece of 8 MiB, in chunks that end elsewhere, one of them empty.
+  const bytes = new Uint8Array(20_000_003).map((_, i) => i * 31 + (i >> 13));
+  const chunks = [bytes.subarray(0, 11), bytes.subarray(11, 11), bytes.subarray(11, 17_000_000), bytes.subarray(17_000_000)];
+  const digests = [createHash('sha256'), createHash('sha256')];
+  await writeFileAtomic(path, chunks, piece => digests[0].update(piece));
+  const read = await readBytes(path, piece => digests[1].update(piece));
+  const expected = createHash('sha256').update(bytes).digest('hex');
+  expect(createHash('sha256').update(read).digest('hex')).toBe(expected);
+  expect(digests.map(digest => digest.digest('hex'))).toEqual([expected, expected]);
+});
+
+test('a link is followed, not replaced', async () => {
+  await writeFile(join(dir, 'target'), 'old');
+  await symlink(join(dir, 'target'), join(dir, 'link'));
+  await writeFileAtomic(join(dir, 'link'), 'new');
+  expect(await readFile(join(dir, 'target'), 'utf8')).toBe('new');
+  expect((await lstat(join(dir, 'link'))).isSymbolicLink()).toBe(true);
+});
+
+test.skipIf(process.platform !== 'linux')('a full device is named with what was needed, and stays a device', async () => {
+  const thrown = await writeFileAtomic('/dev/full', 'four').catch((error: unknown) => error);
+  expect((thrown as Error).message).toBe('/dev/full: no space left on device (needed 4 bytes in /dev)');
+  expect(isOutOfSpace(thrown)).toBe(true);
+  expect((await lstat('/dev/full')).isCharacterDevice()).toBe(true);
+  await writeFileAtomic('/dev/null', 'four');
+  expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true);
+});
+
+test('what keeps a file from being written is told apart', async () => {
+  const withCode = (code: string) => Object.assign(new Error(`${code}: x`), { code });
+  expect(writeProblem(withCode('ENOSPC'), 'run', 12)).toBe('no space left on device (needed 12 bytes in run)');
+  expect(writeProblem(withCode('EDQUOT'), 'run', 12)).toBe('disk quota exceeded (needed 12 bytes in run)');
+  expect(writeProblem(withCode('EROFS'), 'run', 12)).toBe('cannot be written: the file system is read-only');
+  expect(writeProblem(withCode('EACCES'), 'run', 12)).toBe('cannot be written: no permission in run');
+  expect(writeProblem(withCode('EIO'), 'run', 12)).toBe('cannot be written (EIO: x)');
+  expect([withCode('EIO'), new Error('ENOSPC'), undefined].map(isOutOfSpace)).toEqual([false, false, false]);
+  await writeFile(join(dir, 'file'), '');
+  expect(await messageRejected(makeFolder(join(dir, 'file')))).toBe(`${join(dir, 'file')}: expected a folder, found a file`);
+  expect(await messageRejected(requireWritableFile(dir))).toBe(`${dir}: expected a file, found a folder`);
 });

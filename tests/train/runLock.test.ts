@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -169,6 +169,14 @@ describe('the lock of a run', () => {
 
   it.each(['', '{"pid":', '{"pid":-1}', 'null'])('is taken over where nobody is named: %j', async content => {
     await expectTaken(await locked(content));
+  });
+
+  it.skipIf(process.platform === 'win32')('is an error where it cannot be made', async () => {
+    const run = await mkdtemp(join(dir, 'run-'));
+    await symlink(join(run, 'nowhere'), join(run, 'train.lock'));
+    const problem = 'expected a file, or none, found a link that leads nowhere';
+    expect((await tryLock(run)).outcome).toBe(`${join(run, 'train.lock')}: ${problem}`);
+    expect((await tryLock(join(run, 'none'))).outcome).toMatch(/none\/train\.lock: cannot be written \(ENOENT/);
   });
 
   it.skipIf(!isLinux)('does not count a process that has ended and was only not waited for', async () => {
