@@ -36,7 +36,7 @@ export interface PickleRules<Leaf> {
 /** More containers, memo entries and operations are refused: a hundred times what the largest published checkpoints have. */
 const maxContainers = 2 ** 20;
 const maxMemo = 2 ** 22;
-const maxOperations = 2 ** 26;
+const maxOperations = 2 ** 25;
 const maxMarks = 10_000;
 
 /**

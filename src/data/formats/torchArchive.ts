@@ -44,7 +44,7 @@ export function parseArchive(
   };
 
   const object = entries.get(`${prefix}data.pkl`)!;
-  if (object.size > 4 * bytes.length + 2 ** 26) {
+  if (object.size > 64 * bytes.length + 2 ** 20) {
     throw new DataError(
       `${where}: ${object.name}`,
       `states ${object.size} bytes, out of proportion to the archive's ${bytes.length}`,
