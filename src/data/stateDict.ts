@@ -97,6 +97,7 @@ function choose(candidates: readonly Candidate[], tree: CheckpointValue, where: 
 function usualOne(candidates: readonly Candidate[], depth: number): Candidate | undefined {
   for (const name of usualNames) {
     const under = candidates.filter(({ path }) => path[depth] === name);
+    if (under.length === 0) continue;
     const itself = under.find(({ path }) => path.length === depth + 1);
     const found = itself ?? usualOne(under, depth + 1) ?? (under.length === 1 ? under[0] : undefined);
     if (found) return found;
