@@ -137,7 +137,7 @@ test('a thousand levels are read, one more is not', () => {
   for (let value = read(...nested(1000)); Array.isArray(value); value = value[0]) depth++;
   expect(depth).toBe(1000);
   expect(refusal(...nested(1001))).toBe('f.pkl: the pickle is nested deeper than 1000 levels');
-  expect(refusal(...nested(500_000))).toBe('f.pkl: the pickle is nested deeper than 1000 levels');
+  expect(refusal(...nested(50_000))).toBe('f.pkl: the pickle is nested deeper than 1000 levels');
   // The same depth by way of the memo, where no part is deep when it is first seen.
   const chained = [']q\x00', ...Array.from({ length: 1000 }, () => '0]h\x00aq\x00'), '.'];
   expect(refusal(...chained)).toMatch(/nested deeper than 1000 levels/);

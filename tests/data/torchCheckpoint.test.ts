@@ -10,7 +10,7 @@ import { encodeNpz } from '../../src/data/formats/npz.ts';
 import { StoredTensor } from '../../src/data/formats/storedTensor.ts';
 import { type CheckpointValue, parseTorchCheckpoint } from '../../src/data/formats/torchCheckpoint.ts';
 import { findStateDict } from '../../src/data/stateDict.ts';
-import { zeros } from '../../src/engine/ndarray.ts';
+import { ndarray, zeros } from '../../src/engine/ndarray.ts';
 import { messageThrown } from './builders.ts';
 import { checkpoint, type Layout, pickle, tensorOpcodes } from './pickles.ts';
 
@@ -70,6 +70,19 @@ test('what lies in the file as it is shares its memory, and tensors of one stora
   moved.set(bytes, 1);
   const again = parseTorchCheckpoint(moved.subarray(1), 'views.pth') as ReadonlyMap<string, StoredTensor>;
   expect(again.get('offset')!.read()).toEqual(tensors.get('offset')!.read());
+});
+
+test('an archive without checksums is read unchecked, as PyTorch writes it where told to', () => {
+  const bytes = Buffer.from(checkpoint(tensorOpcodes()));
+  for (let at = bytes.indexOf('PK\x01\x02'); at >= 0; at = bytes.indexOf('PK\x01\x02', at + 1)) bytes.writeUInt32LE(0, at + 16);
+  expect((parseTorchCheckpoint(bytes, 'model.pth') as StoredTensor).read()).toEqual(
+    ndarray('float32', [2, 3], Float32Array.of(0, 1, 2, 3, 4, 5)),
+  );
+});
+
+test('a tensor without elements may be anywhere', () => {
+  const empty = tensorOpcodes({ size: [2, 0], stride: [1, 1], offset: 100 });
+  expect((parseTorchCheckpoint(checkpoint(empty), 'model.pth') as StoredTensor).read()).toEqual(zeros([2, 0]));
 });
 
 describe('what must not be read', () => {

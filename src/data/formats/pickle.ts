@@ -313,7 +313,7 @@ export class PickleMachine implements PickleContext {
 }
 
 /** What a value is, for messages. */
-export function kindOf(value: unknown): string {
+function kindOf(value: unknown): string {
   if (value === null) return 'None';
   if (Array.isArray(value)) return 'a list or tuple';
   if (value instanceof Map) return 'a dictionary';

@@ -100,7 +100,8 @@ export function storedTensor(
   }
   const count = countOf(shape);
   if (count > 2 ** 50) throw error(`a tensor of the impossible shape ${showShape(shape)}`);
-  const end = byteOffset + (count === 0 ? 0 : (1 + furthest(layout)) * width);
+  // A tensor without elements may be anywhere: slicing off everything leaves its offset behind the end.
+  const end = count === 0 ? 0 : byteOffset + (1 + furthest(layout)) * width;
   if (end > storage.byteLength) {
     throw error(
       `a tensor ${showShape(shape)} of type ${dtype} reaches to byte ${end} of a storage of ${storage.byteLength} bytes`,

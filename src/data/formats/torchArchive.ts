@@ -18,7 +18,7 @@ export function parseArchive(
   isLeaf: (value: unknown) => value is StoredTensor,
 ): Pickled<StoredTensor> {
   const { where } = owner;
-  const entries = new Map(readZip(bytes, where).map(entry => [entry.name, entry]));
+  const entries = new Map(readZip(bytes, where, { zeroMeansUnchecked: true }).map(entry => [entry.name, entry]));
   const prefix = checkedPrefix([...entries.keys()], where);
   const bigEndian = isBigEndian(entries.get(`${prefix}byteorder`), where);
   const storages = new Map<string, TensorStorage>();
