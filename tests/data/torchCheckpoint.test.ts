@@ -12,7 +12,7 @@ import { type CheckpointValue, parseTorchCheckpoint } from '../../src/data/forma
 import { findStateDict } from '../../src/data/stateDict.ts';
 import { ndarray, zeros } from '../../src/engine/ndarray.ts';
 import { messageThrown } from './builders.ts';
-import { checkpoint, type Layout, pickle, tensorOpcodes } from './pickles.ts';
+import { checkpoint, type Layout, pickle, tensorOpcodes, text } from './pickles.ts';
 
 /** Written by bench/pytorch/checkpoint_fixtures.py, with PyTorch 1.13 and 2.15. */
 const folder = join(import.meta.dirname, 'torch');
@@ -178,8 +178,14 @@ describe('what must not be read', () => {
     ['a storage of another size', { count: 5 }, /a storage of 20 bytes, but data\/0 has 24/],
     ['a storage of another type', { type: 'DoubleStorage' }, /a storage of 48 bytes, but data\/0 has 24/],
     ['a storage of an unknown type', { type: 'Tensor' }, /expected the type, key, place and size of a storage/],
+    ['an element type for a storage', { type: 'float32' }, /expected the type, key, place and size of a storage/],
   ])('a tensor with %s', (_, layout, message) => {
     expect(refusal(checkpoint(tensorOpcodes(layout)))).toMatch(message);
+  });
+
+  test('the type of a storage by a name that means something to JavaScript', () => {
+    const id = pickle('(', text('storage'), text('constructor'), text('0'), text('cpu'), 'K', 6, 'tQ');
+    expect(refusal(checkpoint(id))).toMatch(/expected the type, key, place and size of a storage/);
   });
 
   test('many tensors that each are small', () => {

@@ -32,7 +32,7 @@ export interface StorageId {
 export function storageId(id: unknown, context: PickleContext): StorageId {
   if (!Array.isArray(id) || id.length < 5 || id[0] !== 'storage') throw context.error('expected the id of a storage');
   const [, type, key, location, count, ...rest] = id;
-  const dtype = typeof type === 'string' ? storageTypes[type.replace(/^torch\./, '')] : undefined;
+  const dtype = typeof type === 'string' ? storageTypes.get(type.replace(/^torch\./, '')) : undefined;
   if (dtype === undefined || typeof key !== 'string' || typeof location !== 'string' || !isSize(count)) {
     throw context.error('expected the type, key, place and size of a storage');
   }
@@ -163,7 +163,7 @@ export function torchClasses(
     ...Object.fromEntries([...torchElementBytes.keys()].map(name => [name, { value: `torch.${name}` }])),
     ...Object.fromEntries(Object.entries(dtypeAliases).map(([alias, name]) => [alias, { value: `torch.${name}` }])),
     ...Object.fromEntries(
-      Object.keys(storageTypes).flatMap(name =>
+      [...storageTypes.keys()].flatMap(name =>
         ['', 'cuda.', 'storage.'].map(module => [`${module}${name}`, { value: `torch.${name}` }]),
       ),
     ),
