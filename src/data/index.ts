@@ -7,6 +7,7 @@ export * from './formats/dataError.ts';
 export * from './formats/npy.ts';
 export * from './formats/npz.ts';
 export * from './formats/onnxModel.ts';
+export { PickleGlobal } from './formats/pickleClass.ts';
 export * from './formats/safetensors.ts';
 export { StoredTensor } from './formats/storedTensor.ts';
 export * from './formats/torchCheckpoint.ts';

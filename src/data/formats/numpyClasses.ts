@@ -14,7 +14,7 @@ export interface ArrayOwner {
 
 /** The sizes of an array or tensor. @throws Error if they are none */
 export function sizesOf(value: unknown, context: PickleContext): number[] {
-  const fits = Array.isArray(value) && value.length <= 64 && value.every(size => Number.isSafeInteger(size));
+  const fits = Array.isArray(value) && value.length <= 64 && value.every(size => Number.isSafeInteger(size) && size >= 0);
   if (!fits) throw context.error('expected a tuple of sizes');
   context.spend(value.length);
   return [...value];
@@ -42,7 +42,7 @@ function arrayOf(
   const { owner, context } = given;
   if (typeof type !== 'string') throw context.error('expected the type of a NumPy array');
   const element = numpyElementTypes.get(type.slice(1));
-  if (!element) return unreadableTensor(type, shape, owner.where, 'numpy');
+  if (!element) return unreadableTensor(type, shape, owner.where, 'NumPy');
   // Python 2 wrote data as text.
   const bytes = typeof raw === 'string' ? bytesOfLatin1(raw, context) : raw;
   if (!(bytes instanceof Uint8Array)) throw context.error('expected the data of a NumPy array as bytes');
