@@ -29,8 +29,8 @@ export interface InspectFileOptions {
   readonly json?: boolean;
 }
 
-/** Entries of one mapping or list, and parts of one fact, that are listed without `--all`. */
-const listed = { entries: 40, parts: 12 };
+/** Entries of one mapping or list (that holds only further ones: an optimiser's state), and parts of one fact, listed without `--all`. */
+const listed = { entries: 40, groups: 4, parts: 12 };
 
 /** Prints what a file, run folder or feature folder holds. */
 export async function inspectFile(path: string, options: InspectFileOptions): Promise<void> {
@@ -90,7 +90,8 @@ function treeLines(entries: readonly Entry[], options: InspectFileOptions): stri
 
 function treeRows(entries: readonly Entry[], options: InspectFileOptions, depth: number): Row[] {
   const margin = '  '.repeat(depth + 1);
-  const shown = options.all ? entries : entries.slice(0, listed.entries);
+  const isNested = entries.length > 2 * listed.groups && entries.every(({ kind }) => kind === 'group');
+  const shown = options.all ? entries : entries.slice(0, isNested ? listed.groups : listed.entries);
   const rows = shown.flatMap((entry): Row[] => {
     const name = margin + (entry.name === '' ? 'array' : entry.name);
     if (entry.kind === 'value') return [{ name, text: entry.text }];

@@ -6,6 +6,7 @@ import { checkDataCommand } from './checkData.ts';
 import { doctorCommand } from './doctor.ts';
 import { errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
+import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
 import { printConfigCommand } from './printConfig.ts';
@@ -47,6 +48,7 @@ function program(): Command {
     predictCommand(),
     evalCommand(),
     checkDataCommand(),
+    importCommand(),
     inspectCommand(),
     printConfigCommand(),
     doctorCommand(),

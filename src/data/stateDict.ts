@@ -101,7 +101,7 @@ function choose(candidates: readonly Candidate[], tree: CheckpointValue, where: 
 }
 
 /** The wrappers' prefixes that every name has. */
-function commonPrefix(names: readonly string[]): string {
+export function commonPrefix(names: readonly string[]): string {
   let prefix = '';
   for (;;) {
     const longer = wrappers

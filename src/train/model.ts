@@ -41,14 +41,18 @@ export async function loadModel(path: string, checkpoint?: CheckpointName): Prom
   const { params, metadata } = isRun
     ? await loadCheckpoint(path, checkpoint ?? (await selectedCheckpoint(path)))
     : await readWeights(path).then(w => ({ params: w.tensors, metadata: w.metadata }));
-  const { classes, config } = described(metadata.inkling, path);
+  if (metadata.inkling === undefined)
+    throw new DataError(
+      path,
+      'expected a model (weights with a description of task and classes), found weights alone (import makes a model of them)',
+    );
+  const { classes, config } = parseModelMetadata(metadata.inkling, path);
   checkShapes(params, acmNetShapes(acmNetOptions(config, classes.length)), path);
   return { source: path, params, classes, config };
 }
 
-function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {
-  if (text === undefined)
-    throw new DataError(path, 'expected a model (weights with a description of task and classes), found weights alone');
+/** The reverse of {@link modelMetadata}. @throws DataError naming the file if the text describes no model */
+export function parseModelMetadata(text: string, path: string): Pick<Model, 'classes' | 'config'> {
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -16,7 +16,7 @@ import { lockFile, lockRun } from './runLock.ts';
 import { type TrainSummary, trainLoop } from './trainLoop.ts';
 
 /** The file of a run folder that says what the run is, and what it was started from. */
-const recordFile = 'run.json';
+export const recordFile = 'run.json';
 
 export interface TrainRunOptions {
   /** The run folder: new or empty, unless `resume`. */
