@@ -41,7 +41,7 @@ Example:
 
 async function runImport(file: string, options: ImportCommandOptions): Promise<void> {
   const { to, strict = false } = options;
-  const { checkTarget, importModel, readSourceWeights, writeImported } = await import('../train/importModel.ts');
+  const { checkTarget, importModel, mustFit, readSourceWeights, writeImported } = await import('../train/importModel.ts');
   const { models } = await import('../train/models.ts');
   const { consoleReporter } = await import('../train/reporter.ts');
   const { printJson, printLines } = await import('./output.ts');
@@ -58,39 +58,53 @@ async function runImport(file: string, options: ImportCommandOptions): Promise<v
     matched: merged.matched.length,
     missing: merged.missing.length,
     unexpected: merged.unexpected.length + weights.others.length,
+    wrongShape: merged.wrongShape.length,
   };
-  const isRefused = strict && counts.missing + counts.unexpected > 0;
-  const written = !isRefused && to !== undefined && as !== undefined;
-  if (written) await writeImported(to, as, imported, file);
+  if (!options.json) {
+    const { importTable } = await import('./importTable.ts');
+    printLines([
+      `${file}: ${weights.found}`,
+      `configuration: ${imported.base}`,
+      ...imported.adapted.map(text => `  ${text} (from the shapes)`),
+      '',
+      ...importTable(weights, imported),
+      '',
+      `${counts.matched} matched, ${counts.missing} missing, ${counts.unexpected} unexpected, ${counts.wrongShape} of another shape`,
+    ]);
+  }
+  // The table first, so that it is seen what the error is about.
+  const problem = mismatch(() => mustFit(imported, weights, file, strict));
+  if (!problem && to !== undefined && as !== undefined) {
+    await writeImported(to, as, imported, file);
+    if (!options.json) printLines([nextLine(to, as)]);
+  }
   if (options.json) {
-    const { matched, missing, unexpected } = merged;
-    const { model, data } = imported.config;
+    const { matched, missing, unexpected, wrongShape } = merged;
     printJson({
       file,
       model: name,
-      written: written ? to : null,
+      configuration: imported.base,
+      written: problem ? null : (to ?? null),
       counts,
       matched,
       missing,
       unexpected: [...unexpected, ...weights.others],
+      wrongShape,
+      adapted: imported.adapted,
       classes: imported.classes,
-      options: { featureDim: model.featureDim, inputDropout: model.inputDropout, projectionDim: model.projectionDim },
-      samples: data.samples,
     });
-  } else {
-    const { importTable } = await import('./importTable.ts');
-    printLines([
-      `${file}: ${weights.found}`,
-      ...imported.adapted.map(text => `${text} (from the shapes)`),
-      '',
-      ...importTable(weights, imported),
-      '',
-      `${counts.matched} matched, ${counts.missing} missing, ${counts.unexpected} unexpected; ${imported.classes.length} classes`,
-      ...(written ? [nextLine(to, as)] : []),
-    ]);
   }
-  if (isRefused)
-    throw new Error(`${file}: --strict: ${counts.missing} missing, ${counts.unexpected} unexpected; nothing was written`);
+  if (problem) throw problem;
+}
+
+/** What a check throws; undefined if it passes. */
+function mismatch(check: () => void): unknown {
+  try {
+    check();
+    return undefined;
+  } catch (thrown) {
+    return thrown;
+  }
 }
 
 function nextLine(to: string, as: 'run' | 'file'): string {

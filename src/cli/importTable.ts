@@ -6,9 +6,12 @@ import type { ImportedModel, SourceWeights } from '../train/importModel.ts';
 /** A row for each parameter of the model in its order, then for each tensor that it does not have. */
 export function importTable({ tensors, others }: SourceWeights, { params, merged }: ImportedModel): string[] {
   const missing = new Set(merged.missing);
+  const wrong = new Map(merged.wrongShape.map(({ name, found }) => [name, found]));
   const rows = [
     ['parameter', 'shape', ''],
     ...Object.entries(params).map(([name, { shape }]) => {
+      const other = wrong.get(name);
+      if (other) return [name, showShape(shape), `wrong shape: ${showShape(other)}`];
       const dtype = tensors.get(name)?.dtype ?? '';
       const match = /^(float32|F32)$/.test(dtype) ? 'matched' : `matched (${dtype}, now float32)`;
       return [name, showShape(shape), missing.has(name) ? 'missing: stays at its initial value' : match];

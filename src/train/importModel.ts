@@ -5,7 +5,7 @@ import { extname, join, resolve } from 'node:path';
 import { parseTorchCheckpoint } from '../data/formats/torchCheckpoint.ts';
 import { DataError, listSafetensors, parseNpz, readBytes, writeFileAtomic } from '../data/index.ts';
 import { commonPrefix, findStateDict } from '../data/stateDict.ts';
-import type { NDArray, Shape } from '../engine/index.ts';
+import { type NDArray, type Shape, showShape } from '../engine/index.ts';
 import { fold, key } from '../engine/random.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
 import { adam, type Merged, mergeParams } from '../nn/index.ts';
@@ -81,7 +81,10 @@ export interface ImportOptions {
 
 /** Imported weights, matched to the parameters of a model. */
 export interface ImportedModel extends Omit<Model, 'source'> {
+  /** Whatever has another shape is left as it was: see {@link mustFit}. */
   readonly merged: Merged;
+  /** Name of the configuration it started from. */
+  readonly base: string;
   /** Keys of the configuration that the weights decided against it, e.g. `model.featureDim: 8, not 2048`. */
   readonly adapted: readonly string[];
   /** Missing parameters without which inference makes no sense. */
@@ -93,7 +96,7 @@ export interface ImportedModel extends Omit<Model, 'source'> {
 /**
  * Matches weights to a model: options follow from the shapes of the weights, what is missing has its initial value from `train.seed`.
  * @param where the file's name, for messages
- * @throws DataError if nothing matches, a shape is wrong (all are named), or the class names are not known or not as many as the
+ * @throws DataError if nothing matches, or the class names are not known or not as many as the
  *   weights say
  */
 export async function importModel(weights: SourceWeights, where: string, options: ImportOptions): Promise<ImportedModel> {
@@ -120,12 +123,12 @@ export async function importModel(weights: SourceWeights, where: string, options
   const params = model.init(config, classes.length, fold(key(config.train.seed), 'init'));
   const source = Object.fromEntries([...weights.tensors].map(([name, tensor]) => [name, unread(tensor)]));
   const merged = mergeParams(params, source);
-  refuseWrongShapes(merged, where);
   return {
     params,
     classes,
     config,
     merged,
+    base: given.name,
     adapted,
     needed: merged.missing.filter(name => !model.trainingOnly.includes(name)),
     notFinite: merged.matched.filter(name => !(params[name].data as Float32Array).every(Number.isFinite)),
@@ -195,14 +198,23 @@ function mustMatch(found: ReadonlyMap<string, unknown>, expected: readonly strin
   );
 }
 
-/** A model whose classifier, say, was fresh would be useless, and nobody would see it. */
-function refuseWrongShapes({ wrongShape }: Merged, where: string): void {
-  if (wrongShape.length === 0) return;
-  const list = wrongShape.map(({ name, expected, found }) => `${name} is [${found}], not [${expected}]`).join('; ');
-  throw new DataError(
-    where,
-    `shapes that do not belong together: ${list} (for other classes, import it with its own and train --from it)`,
-  );
+/**
+ * Refuses to make a model of weights of which some have another shape: with a fresh classifier, say, it would be useless, and nobody would
+ * see it. With `strict`, of weights that lack something or have more, too.
+ * @throws DataError naming all that is wrong
+ */
+export function mustFit({ merged }: ImportedModel, { others }: SourceWeights, where: string, strict: boolean): void {
+  const { wrongShape, missing } = merged;
+  if (wrongShape.length > 0) {
+    const list = wrongShape.map(({ name, expected, found }) => `${name} is ${showShape(found)}, not ${showShape(expected)}`);
+    const hint = 'import it with the classes and widths it was trained with; train --from goes on from there';
+    throw new DataError(where, `nothing was written: ${list.join('; ')} (${hint})`);
+  }
+  const unexpected = [...merged.unexpected, ...others];
+  if (strict && missing.length + unexpected.length > 0) {
+    const parts = [...missing.map(name => `${name} is missing`), ...unexpected.map(name => `${name} is unexpected`)];
+    throw new DataError(where, `nothing was written: ${parts.join('; ')} (--strict)`);
+  }
 }
 
 /**
