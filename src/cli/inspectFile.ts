@@ -111,6 +111,8 @@ function tensorText(entry: Extract<Entry, { kind: 'tensor' }>, stats: boolean): 
 
 /** Statistics of an array, or why there are none. */
 function statsOf(entry: Extract<Entry, { kind: 'tensor' }>): TensorStats | string {
+  if (!entry.read)
+    throw new Error(`--stats: the values of ${entry.name} are not read here (of an ONNX model, only what it says of them)`);
   try {
     return tensorStats(entry.read());
   } catch (thrown) {

@@ -11,8 +11,8 @@ export interface TensorEntry {
   readonly shape: Shape;
   /** Bytes of its values; undefined where the file does not say. */
   readonly bytes: number | undefined;
-  /** The values. @throws DataError if they are damaged, or of a type without numbers here */
-  readonly read: () => NDArray;
+  /** The values, where they can be read at all. @throws DataError if they are damaged, or of a type without numbers here */
+  readonly read?: () => NDArray;
 }
 
 /** Anything else that has no parts. */
