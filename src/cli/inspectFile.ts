@@ -125,12 +125,12 @@ function statsText(stats: TensorStats | string): string {
   if (typeof stats === 'string') return `(${stats})`;
   const { min, max, mean, nan, infinite } = stats;
   const numbers =
-    min === null || max === null || mean === null ? 'no numbers' : `${short(min)} to ${short(max)}, mean ${short(mean)}`;
+    min === null || max === null || mean === null ? 'no finite numbers' : `${short(min)} to ${short(max)}, mean ${short(mean)}`;
   return `${numbers}${nan > 0 ? `, ${countText(nan)} NaN` : ''}${infinite > 0 ? `, ${countText(infinite)} infinite` : ''}`;
 }
 
 function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
+  return String(Number.isInteger(value) && Math.abs(value) < 1e12 ? value : Number(value.toPrecision(4)));
 }
 
 function entryJson(entry: Entry, stats: boolean, depth: number): Record<string, unknown> {
