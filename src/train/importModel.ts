@@ -11,7 +11,9 @@ import type { LocalizationConfig } from '../localization/config.ts';
 import { adam, type Merged, mergeParams } from '../nn/index.ts';
 import { saveLast } from './checkpoint.ts';
 import { isPublishedClasses, readClassNames } from './classNames.ts';
-import { dumpConfig, loadConfig, parseConfig, runConfigFile } from './config.ts';
+import { dumpConfig, loadConfigOrRun, parseConfig, runConfigFile } from './config.ts';
+import { parseOverride } from './configFile.ts';
+import { deepMerge } from './configTree.ts';
 import { type Model, modelMetadata, parseModelMetadata, writeModel } from './model.ts';
 import type { ModelKind } from './models.ts';
 import { recordFile } from './trainRun.ts';
@@ -72,7 +74,7 @@ function foundText(count: number, place: string, stripped: string): string {
 /** How weights become a model. */
 export interface ImportOptions {
   readonly model: ModelKind;
-  /** A configuration; default: the preset of the model. */
+  /** A configuration or run; default: the preset of the model. */
   readonly config?: string;
   readonly sets?: readonly string[];
   /** Class names as in {@link readClassNames}; default: `data.classes` of the configuration, or what a model of ours says of itself. */
@@ -157,14 +159,20 @@ async function configFor(
   { own }: SourceWeights,
   { config: name, sets = [], model, classes }: ImportOptions,
 ): Promise<{ name: string; config: LocalizationConfig }> {
-  if (name === undefined && own) return { name: 'the model', config: own.config };
-  const chosen = name ?? model.preset(isPublishedClasses(classes) ? classes : undefined);
-  const { config } = await loadConfig(chosen, { sets });
+  const preset = model.preset(isPublishedClasses(classes) ? classes : undefined);
+  const chosen = name ?? (own ? 'the model' : preset);
+  const config = name === undefined && own ? changed(own.config, sets) : (await loadConfigOrRun(chosen, { sets })).config;
   if (config.method !== model.method)
     throw new Error(
       `${chosen}: its method is ${config.method}, not ${model.method} (--model ${config.method}, or another --config)`,
     );
   return { name: chosen, config };
+}
+
+/** A configuration with overrides such as `train.seed=5`. */
+function changed(config: LocalizationConfig, sets: readonly string[]): LocalizationConfig {
+  const values = sets.map(parseOverride).reduce<unknown>((base, over) => deepMerge(base, over.values), config);
+  return parseConfig(values, 'the model');
 }
 
 async function classesFor(
@@ -236,7 +244,7 @@ export async function checkTarget(to: string, force: boolean): Promise<'run' | '
   return 'run';
 }
 
-/** Writes a model as one file, or as a run that stands before its first epoch: `test`, `predict` and `train --from` take both. */
+/** Writes a model that fits ({@link mustFit}) as one file, or as a run that stands before its first epoch; `predict` and `train --from` take both. */
 export async function writeImported(
   to: string,
   as: 'run' | 'file',
