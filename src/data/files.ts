@@ -96,12 +96,14 @@ export async function readArrays(path: string): Promise<Record<string, NDArray>>
 function readWeights(bytes: Uint8Array, path: string): Record<string, NDArray> {
   const { tensors } = findStateDict(parseTorchCheckpoint(bytes, path), path);
   const arrays = new Map<StoredTensor, NDArray>();
-  const read = (tensor: StoredTensor): NDArray => {
-    const array = arrays.get(tensor) ?? tensor.read();
-    arrays.set(tensor, array);
-    return array;
-  };
-  return Object.fromEntries([...tensors].map(([name, tensor]) => [name, read(tensor)]));
+  for (const [name, tensor] of tensors) {
+    try {
+      if (!arrays.has(tensor)) arrays.set(tensor, tensor.read());
+    } catch (thrown) {
+      throw new DataError(`${path}: ${JSON.stringify(name)}`, messageOf(thrown).replace(`${path}: `, ''), { cause: thrown });
+    }
+  }
+  return Object.fromEntries([...tensors].map(([name, tensor]) => [name, arrays.get(tensor)!]));
 }
 
 let temporaryFiles = 0;

@@ -6,6 +6,7 @@ export * from './files.ts';
 export * from './formats/dataError.ts';
 export * from './formats/npy.ts';
 export * from './formats/npz.ts';
+export { PickleGlobal } from './formats/pickleClass.ts';
 export * from './formats/safetensors.ts';
 export { StoredTensor } from './formats/storedTensor.ts';
 export * from './formats/torchCheckpoint.ts';

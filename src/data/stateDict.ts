@@ -85,19 +85,24 @@ function choose(candidates: readonly Candidate[], tree: CheckpointValue, where: 
     if (!chosen) throw new DataError(where, `expected weights under ${JSON.stringify(key)}, found them under ${list}`);
     return chosen;
   }
-  for (const name of usualNames) {
-    const under = candidates.filter(({ path }) => path.length > 0 && path[0] === name);
-    // The shortest path first; what is nested under a usual name is searched for a usual name again.
-    const exact =
-      under.find(({ path }) => path.length === 1) ??
-      usualNames.map(inner => under.find(({ path }) => path.length === 2 && path[1] === inner)).find(found => found);
-    if (exact) return exact;
-    if (under.length === 1) return under[0];
-  }
+  const usual = usualOne(candidates, 0);
+  if (usual) return usual;
   const root = candidates.find(({ path }) => path.length === 0);
   if (root) return root;
   if (candidates.length === 1) return candidates[0];
   throw new DataError(where, `expected one set of weights, found several, under ${list}: say which`);
+}
+
+/** The first candidate under a usual name: the dictionary of this name itself, else a usual or the only one below it. */
+function usualOne(candidates: readonly Candidate[], depth: number): Candidate | undefined {
+  for (const name of usualNames) {
+    const under = candidates.filter(({ path }) => path[depth] === name);
+    if (under.length === 0) continue;
+    const itself = under.find(({ path }) => path.length === depth + 1);
+    const found = itself ?? usualOne(under, depth + 1) ?? (under.length === 1 ? under[0] : undefined);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** The wrappers' prefixes that every name has. */

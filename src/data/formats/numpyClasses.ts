@@ -42,7 +42,7 @@ function arrayOf(
   const { owner, context } = given;
   if (typeof type !== 'string') throw context.error('expected the type of a NumPy array');
   const element = numpyElementTypes.get(type.slice(1));
-  if (!element) return unreadableTensor(type, shape, owner.where, 'numpy');
+  if (!element) return unreadableTensor(type, shape, owner.where, 'NumPy');
   // Python 2 wrote data as text.
   const bytes = typeof raw === 'string' ? bytesOfLatin1(raw, context) : raw;
   if (!(bytes instanceof Uint8Array)) throw context.error('expected the data of a NumPy array as bytes');

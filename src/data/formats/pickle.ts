@@ -36,7 +36,7 @@ export interface PickleRules<Leaf> {
 /** More containers, memo entries and operations are refused: a hundred times what the largest published checkpoints have. */
 const maxContainers = 2 ** 20;
 const maxMemo = 2 ** 22;
-const maxOperations = 2 ** 26;
+const maxOperations = 2 ** 25;
 const maxMarks = 10_000;
 
 /**
@@ -313,7 +313,7 @@ export class PickleMachine implements PickleContext {
 }
 
 /** What a value is, for messages. */
-export function kindOf(value: unknown): string {
+function kindOf(value: unknown): string {
   if (value === null) return 'None';
   if (Array.isArray(value)) return 'a list or tuple';
   if (value instanceof Map) return 'a dictionary';

@@ -198,7 +198,7 @@ export function plainInteger(value: bigint): number | bigint {
 }
 
 /** Bytes as characters of the same codes. */
-export function latin1(bytes: Uint8Array): string {
+function latin1(bytes: Uint8Array): string {
   const pieces: string[] = [];
   for (let start = 0; start < bytes.length; start += 0x2000) {
     pieces.push(String.fromCharCode(...bytes.subarray(start, start + 0x2000)));

@@ -37,7 +37,7 @@ const setOf =
 /** Pairs in a list, or another dictionary, as a new one. */
 function mapOf(source: unknown, context: PickleContext): Map<unknown, unknown> {
   const entries: readonly unknown[] = source instanceof Map ? [...source] : Array.isArray(source) ? source : [undefined];
-  context.spend(entries.length);
+  context.spend(8 * entries.length);
   const map = new Map<unknown, unknown>();
   for (const entry of entries) {
     if (!Array.isArray(entry) || entry.length !== 2) throw context.error('expected pairs to make a dictionary of');

@@ -10,7 +10,7 @@ export interface TensorStorage {
   readonly byteLength: number;
   readonly bigEndian: boolean;
   /**
-   * The bytes, checked as far as the file has a checksum, and aligned to 8; the same memory each time.
+   * The bytes, checked as far as the file has a checksum, and aligned to their elements; the same memory each time.
    * @throws DataError if they are damaged, or there are none
    */
   read(): Uint8Array;
@@ -38,12 +38,15 @@ export class StoredTensor {
   /** PyTorch's name of the element type, without `torch.`: `float32`, `bfloat16`, `int64`. */
   readonly dtype: string;
   readonly shape: Shape;
-  readonly #content: { readonly storage: TensorStorage; readonly layout: TensorLayout } | string;
+  /** False for one that is known by shape and type only, which {@link read} refuses. */
+  readonly readable: boolean;
+  readonly #content: Content;
 
   /** @internal */
-  constructor(dtype: string, shape: Shape, content: { storage: TensorStorage; layout: TensorLayout } | string) {
+  constructor(dtype: string, shape: Shape, content: Content) {
     this.dtype = dtype;
     this.shape = shape;
+    this.readable = 'storage' in content;
     this.#content = content;
   }
 
@@ -55,19 +58,25 @@ export class StoredTensor {
    *   without data), or a value does not fit
    */
   read(): NDArray {
-    if (typeof this.#content === 'string') throw new DataError(this.#content, `${describe(this)} cannot be read`);
-    const { storage, layout } = this.#content;
-    return readTensor(storage, layout);
+    if ('storage' in this.#content) return readTensor(this.#content.storage, this.#content.layout);
+    const { where, kind } = this.#content;
+    throw new DataError(where, `a ${kind}tensor ${showShape(this.shape)} of type ${this.dtype} cannot be read`);
   }
 }
 
-function describe({ dtype, shape }: StoredTensor): string {
-  return `a tensor ${showShape(shape)} of type ${dtype}`;
-}
+/** Where a tensor's elements are, or why they cannot be read: its kind, as in "sparse ", or empty if the element type says it. */
+type Content =
+  | { readonly storage: TensorStorage; readonly layout: TensorLayout }
+  | { readonly where: string; readonly kind: string };
 
-/** A tensor that is known by shape and type only; reading it is an error. `what` says why, as in "sparse". */
-export function unreadableTensor(dtype: string, shape: Shape, where: string, what: string): StoredTensor {
-  return new StoredTensor(what ? `${what} ${dtype}` : dtype, shape, where);
+/** A tensor that is known by shape and type only; reading it is an error. */
+export function unreadableTensor(
+  dtype: string,
+  shape: Shape,
+  where: string,
+  kind: 'sparse' | 'nested' | 'meta' | 'NumPy' | undefined,
+): StoredTensor {
+  return new StoredTensor(dtype, shape, { where, kind: kind ? `${kind} ` : '' });
 }
 
 /**
@@ -91,13 +100,14 @@ export function storedTensor(
   }
   const count = countOf(shape);
   if (count > 2 ** 50) throw error(`a tensor of the impossible shape ${showShape(shape)}`);
-  const end = byteOffset + (count === 0 ? 0 : (1 + furthest(layout)) * width);
+  // A tensor without elements may be anywhere: slicing off everything leaves its offset behind the end.
+  const end = count === 0 ? 0 : byteOffset + (1 + furthest(layout)) * width;
   if (end > storage.byteLength) {
     throw error(
       `a tensor ${showShape(shape)} of type ${dtype} reaches to byte ${end} of a storage of ${storage.byteLength} bytes`,
     );
   }
-  if (!isElementType(dtype)) return { tensor: unreadableTensor(dtype, shape, storage.where, ''), bytes: 0 };
+  if (!isElementType(dtype)) return { tensor: unreadableTensor(dtype, shape, storage.where, undefined), bytes: 0 };
   const shares = isViewable(dtype) && !storage.bigEndian && isContiguous(layout) && byteOffset % width === 0;
   return { tensor: new StoredTensor(dtype, shape, { storage, layout }), bytes: shares ? 0 : count * Math.max(width, 4) };
 }

@@ -87,7 +87,7 @@ export function torchClasses(
       return made;
     },
   };
-  const shapeOnly = (dtype: string, shape: unknown, what: string, context: PickleContext): StoredTensor =>
+  const shapeOnly = (dtype: string, shape: unknown, what: 'sparse' | 'nested' | 'meta', context: PickleContext): StoredTensor =>
     unreadableTensor(dtype, sizesOf(shape, context), owner.where, what);
 
   /** `(layout, (indices, values, size, ...))`. */

@@ -92,7 +92,7 @@ function legacyStorage(where: string, bytes: Uint8Array, byteLength: number, byt
       if (this.at === undefined) throw new DataError(where, 'has no data in the file');
       if (!aligned) {
         const data = bytes.subarray(this.at, this.at + byteLength);
-        aligned = data.byteOffset % 8 === 0 ? data : data.slice();
+        aligned = data.byteOffset % bytesPerElement === 0 ? data : data.slice();
       }
       return aligned;
     },

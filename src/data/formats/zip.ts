@@ -23,9 +23,10 @@ const maxDeflateRatio = 1032;
  * Nothing is uncompressed until an entry is read, and reading allocates no more than the stated size, which must be possible for
  * the compressed size.
  * @param where the archive's name, for messages
+ * @param options.zeroMeansUnchecked a checksum of 0 stands for none, as PyTorch writes it where told not to compute any; default false
  * @throws DataError if the archive is damaged, encrypted, or split over several files
  */
-export function readZip(archive: Uint8Array, where: string): ZipEntry[] {
+export function readZip(archive: Uint8Array, where: string, options: { readonly zeroMeansUnchecked?: boolean } = {}): ZipEntry[] {
   const bytes = plainBytes(archive);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const directory = findDirectory(view, where);
@@ -37,9 +38,10 @@ export function readZip(archive: Uint8Array, where: string): ZipEntry[] {
       throw new DataError(where, `damaged zip archive: entry ${k + 1} of ${directory.count} is not where its directory says`);
     }
     const { next, ...record } = readRecord(bytes, view, at, directory.end, where);
+    const checked = record.crc !== 0 || !options.zeroMeansUnchecked;
     if (names.has(record.name)) throw new DataError(where, `the archive holds ${JSON.stringify(record.name)} twice`);
     names.add(record.name);
-    entries.push({ name: record.name, size: record.size, read: () => readEntry(bytes, view, record, where) });
+    entries.push({ name: record.name, size: record.size, read: () => readEntry(bytes, view, record, checked, where) });
     at = next;
   }
   return entries;
@@ -147,7 +149,7 @@ function widened(view: DataView, narrow: readonly number[], start: number, end: 
 /** Bit 3 of the flags: the local header does not hold the sizes, they follow the data. */
 const sizesFollow = 8;
 
-function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, where: string): Uint8Array {
+function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, checked: boolean, where: string): Uint8Array {
   const { name, method, packed, size, localOffset } = record;
   const place = `${where}: ${name}`;
   if (record.flags & 1) throw new DataError(place, 'encrypted zip entries are not supported');
@@ -174,7 +176,7 @@ function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, w
   const data = bytes.subarray(start, start + packed);
   const content = method === 0 ? data : inflateBounded(data, size, place);
   if (content.length !== size) throw new DataError(place, `the archive states ${size} bytes, found ${content.length}`);
-  if (crc32(content) !== record.crc) throw new DataError(place, 'damaged zip archive: wrong checksum');
+  if (checked && crc32(content) !== record.crc) throw new DataError(place, 'damaged zip archive: wrong checksum');
   return content;
 }
 

@@ -1,6 +1,7 @@
 /** All adapters of the FTCL and ACM-Net reference cases. */
 
 import type { Adapter } from '../case.ts';
+import { adapters as checkpoints } from './checkpoint.ts';
 import { adapters as configuration } from './config.ts';
 import { adapters as data } from './data.ts';
 import { adapters as sequences } from './dp.ts';
@@ -14,6 +15,7 @@ import { adapters as trainers } from './train.ts';
 
 /** In order of trial: the first adapter that matches a case runs it. */
 export const adapters: Adapter[] = [
+  ...checkpoints,
   ...configuration,
   ...data,
   ...inference,
