@@ -1,11 +1,15 @@
 /** Files, annotations, data sets and sampling. */
 export * from './annotations.ts';
 export * from './checkData.ts';
+export { describeFile } from './describe/describeFile.ts';
+export { describeFeatureFolder } from './describe/describeFolder.ts';
+export * from './describe/description.ts';
 export * from './features.ts';
 export * from './files.ts';
 export * from './formats/dataError.ts';
 export * from './formats/npy.ts';
 export * from './formats/npz.ts';
+export * from './formats/onnxModel.ts';
 export { PickleGlobal } from './formats/pickleClass.ts';
 export * from './formats/safetensors.ts';
 export { StoredTensor } from './formats/storedTensor.ts';

@@ -22,7 +22,7 @@ describe('help', () => {
   it('lists every verb', async () => {
     const { code, stdout } = await runCli(['--help'], dir);
     expect(code).toBe(0);
-    for (const verb of ['train', 'test', 'predict', 'eval', 'check-data', 'doctor'])
+    for (const verb of ['train', 'test', 'predict', 'eval', 'check-data', 'import', 'inspect', 'print-config', 'doctor'])
       expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
   });
   it.concurrent.each([
@@ -32,6 +32,9 @@ describe('help', () => {
     [['eval']],
     [['eval', 'localization']],
     [['check-data']],
+    [['import']],
+    [['inspect']],
+    [['print-config']],
     [['doctor']],
   ])('shows an example: %j', async verb => {
     const { code, stdout } = await runCli([...verb, '--help'], dir);
