@@ -60,7 +60,10 @@ async function describe(path: string): Promise<Description & { readonly hint?: s
   if (!found) throw new DataError(path, 'no such file or folder');
   if (!found.isDirectory()) return describeFile(await readBytes(path), path);
   if (await exists(join(path, runConfigFile)))
-    return { ...(await describeRun(path)), hint: `its configuration: inkling print-config ${path}` };
+    return {
+      ...(await describeRun(path)),
+      hint: `its configuration: inkling print-config ${path}; its layers: inkling inspect ${join(path, runConfigFile)}`,
+    };
   return { ...(await describeFeatureFolder(path)), hint: `whether it is right: inkling check-data ${path}` };
 }
 

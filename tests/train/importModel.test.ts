@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { totalsOf } from '../../src/data/describe/description.ts';
 import { encodeNpz } from '../../src/data/formats/npz.ts';
 import { encodeSafetensors } from '../../src/data/formats/safetensors.ts';
 import { astype, fromNumbers, type NDArray, type Shape, sizeOf } from '../../src/engine/index.ts';
@@ -11,6 +12,7 @@ import { acmNetOptions } from '../../src/localization/config.ts';
 import { loadLast } from '../../src/train/checkpoint.ts';
 import { readClassNames } from '../../src/train/classNames.ts';
 import { loadConfig } from '../../src/train/config.ts';
+import { describeRun } from '../../src/train/describeRun.ts';
 import {
   checkTarget,
   importModel,
@@ -212,6 +214,20 @@ describe('writing', () => {
       expect(loaded).toEqual({ source: path, params: network(), classes: ['a', 'b', 'c'], config: imported.config });
     }
     expect((await loadConfig(join(run, 'config.yaml'))).config).toEqual(imported.config);
+    const { format, facts, entries } = await describeRun(run);
+    expect({ format, facts }).toEqual({
+      format: 'run',
+      facts: {
+        task: 'localization',
+        method: 'acm-net',
+        data: imported.config.data.dir,
+        epochs: 100,
+        'last checkpoint': '0 epochs (checkpoints/epoch-0000.safetensors)',
+        model: 'acm-net, 3 classes',
+        classes: 'a, b, c',
+      },
+    });
+    expect(totalsOf(entries)).toEqual({ tensors: 8, elements: 198, bytes: 792 });
     const state = await loadLast(run);
     expect([state?.epoch, state?.optimizer.step]).toEqual([0, 0]);
     // A model of ours says itself what it is.
