@@ -236,7 +236,7 @@ def refused():
     torch.save(attack, OUT / f"attack-legacy.torch{MAJOR}.pth", _use_new_zipfile_serialization=False)
     torch.save(torch.nn.Linear(2, 2), OUT / f"module.torch{MAJOR}.pth")
     torch.jit.script(torch.nn.Identity()).save(str(OUT / f"script.torch{MAJOR}.pt"))
-    torch.save({"sparse": torch.eye(3).to_sparse(), "meta": torch.zeros(2, 3, device="meta")}, OUT / f"shapes.torch{MAJOR}.pth")
+    torch.save({"sparse": torch.eye(3).to_sparse(), "meta": torch.zeros(2, 3, device="meta"), "negated": torch.tensor([1 + 2j]).conj().imag}, OUT / f"shapes.torch{MAJOR}.pth")
     if MAJOR != "1":
         torch.export.save(torch.export.export(torch.nn.Identity(), (torch.zeros(1),)), OUT / f"export.torch{MAJOR}.pt2")
 

@@ -74,10 +74,10 @@ export async function readArray(path: string): Promise<NDArray> {
 }
 
 /** Endings of PyTorch's checkpoints; which of its formats a file has, its content says. */
-const torchEndings = ['.pth', '.pt', '.pyth', '.pkl'];
+const torchEndings = ['.pth', '.pt', '.pyth', '.pkl', '.ckpt', '.pth.tar'];
 
 /**
- * The arrays of a `.npz` or `.safetensors` file, or the weights of a PyTorch checkpoint (`.pth`, `.pt`, `.pyth`, `.pkl`; see
+ * The arrays of a `.npz` or `.safetensors` file, or the weights of a PyTorch checkpoint (`.pth`, `.pt`, `.pyth`, `.pkl`, `.ckpt`, `.pth.tar`; see
  * {@link findStateDict}), by name.
  * @throws DataError naming the file if it is missing, damaged, or has another ending
  */
@@ -85,7 +85,7 @@ export async function readArrays(path: string): Promise<Record<string, NDArray>>
   const ending = extname(path).toLowerCase();
   if (ending === '.npz') return parseNpz(await readBytes(path), path);
   if (ending === '.safetensors') return parseSafetensors(await readBytes(path), path).tensors;
-  if (torchEndings.includes(ending)) return readWeights(await readBytes(path), path);
+  if (torchEndings.some(of => path.toLowerCase().endsWith(of))) return readWeights(await readBytes(path), path);
   throw new DataError(
     path,
     `expected a .npz, .safetensors or PyTorch (${torchEndings.join(', ')}) file, found ${ending ? `the ending ${ending}` : 'no file ending'}`,

@@ -29,7 +29,7 @@ test('a file that is missing or wrong is named', async () => {
   expect(await messageRejected(readArray(path))).toBe(`${path}: no such file`);
   expect(await messageRejected(readArray(dir))).toBe(`${dir}: expected a file, found a folder`);
   expect(await messageRejected(readArrays(join(dir, 'x.bin')))).toBe(
-    `${join(dir, 'x.bin')}: expected a .npz, .safetensors or PyTorch (.pth, .pt, .pyth, .pkl) file, found the ending .bin`,
+    `${join(dir, 'x.bin')}: expected a .npz, .safetensors or PyTorch (.pth, .pt, .pyth, .pkl, .ckpt, .pth.tar) file, found the ending .bin`,
   );
   await writeFile(path, encodeNpy(counting(2, 3)).subarray(0, 140));
   expect(await messageRejected(readArray(path))).toBe(

@@ -78,6 +78,8 @@ test('readArrays takes checkpoints of either format under any of their endings',
       ['gpu-legacy.torch2.pth', 'a.pt'],
       ['gpu-legacy.torch1.pth', 'a.PYTH'],
       ['gpu-zip.torch1.pth', 'a.pkl'],
+      ['gpu-zip.torch1.pth', 'a.ckpt'],
+      ['gpu-zip.torch1.pth', 'model_best.pth.tar'],
     ]) {
       await copyFile(join(folder, file), join(dir, name));
       expect(await readArrays(join(dir, name))).toEqual(expected);

@@ -137,8 +137,15 @@ describe('what must not be read', () => {
       expect(messageThrown(() => tree.get('meta')!.read())).toMatch(/a meta tensor \[2, 3\] of type float32 cannot be read$/);
       const types = parse(`dtypes-zip.${version}.pth`) as ReadonlyMap<string, StoredTensor>;
       expect(messageThrown(() => types.get('complex64')!.read())).toMatch(/a tensor \[2\] of type complex64 cannot be read$/);
-      expect(messageThrown(() => types.get('quantised')!.read())).toMatch(/a tensor \[6\] of type quint8 cannot be read$/);
+      expect(messageThrown(() => types.get('quantised')!.read())).toMatch(
+        /a quantised tensor \[6\] of type quint8 cannot be read$/,
+      );
     }
+  });
+
+  test('a view that stands for the negative of what is stored, which it would be wrong to read as it is', () => {
+    const tree = parse('shapes.torch2.pth') as ReadonlyMap<string, StoredTensor>;
+    expect(messageThrown(() => tree.get('negated')!.read())).toMatch(/a negated tensor \[1\] of type float32 cannot be read$/);
   });
 
   test('a tensor over a storage on the meta device', () => {
@@ -158,8 +165,8 @@ describe('what must not be read', () => {
     ['a size beyond its storage', { size: [2 ** 40, 1] }, /reaches to byte \d+ of a storage of 24 bytes/],
     ['sizes whose product is beyond measure', { size: [huge, huge], stride: [0, 0] }, /of the impossible shape \[2147483648, /],
     ['a size beyond 2^53', { size: [2n ** 70n, 1] }, /expected a tuple of sizes/],
-    ['a negative size', { size: [-1, 3] }, /a negative size, stride or offset/],
-    ['a negative stride', { stride: [-3, 1] }, /a negative size, stride or offset/],
+    ['a negative size', { size: [-1, 3] }, /expected a tuple of sizes/],
+    ['a negative stride', { stride: [-3, 1] }, /expected a tuple of sizes/],
     ['a negative offset', { offset: -1 }, /expected a storage and an offset/],
     ['fewer strides than sizes', { stride: [1] }, /a tensor of 2 axes with 1 strides/],
     [

@@ -14,7 +14,7 @@ export interface ArrayOwner {
 
 /** The sizes of an array or tensor. @throws Error if they are none */
 export function sizesOf(value: unknown, context: PickleContext): number[] {
-  const fits = Array.isArray(value) && value.length <= 64 && value.every(size => Number.isSafeInteger(size));
+  const fits = Array.isArray(value) && value.length <= 64 && value.every(size => Number.isSafeInteger(size) && size >= 0);
   if (!fits) throw context.error('expected a tuple of sizes');
   context.spend(value.length);
   return [...value];

@@ -6,6 +6,9 @@ const maxDigits = 4300;
 /** Integers beyond this many bytes are not read: what they are printed or computed with takes more than linear time. */
 const maxIntegerBytes = 2 ** 20;
 
+/** Texts beyond this many bytes are not read: strings have a limit, which is not much higher. */
+const maxTextBytes = 2 ** 28;
+
 /** Longest module or name of a global. */
 const maxNameLength = 1000;
 
@@ -79,8 +82,14 @@ export class PickleReader {
     return this.bytes.subarray(start, start + length);
   }
 
-  utf8(length: number): string {
+  #text(length: number): Uint8Array {
     const raw = this.raw(length);
+    if (length > maxTextBytes) throw this.error(`expected a text of at most ${maxTextBytes} bytes, found one of ${length}`);
+    return raw;
+  }
+
+  utf8(length: number): string {
+    const raw = this.#text(length);
     try {
       return this.#utf8.decode(raw);
     } catch (thrown) {
@@ -90,11 +99,11 @@ export class PickleReader {
 
   /** Bytes as characters 0 to 255: what Python 2 called a string, and all that is lossless whether it meant text or data. */
   latin1(length: number): string {
-    return latin1(this.raw(length));
+    return latin1(this.#text(length));
   }
 
   /** The bytes up to the next line break, which is stepped over. */
-  line(maxLength = Number.POSITIVE_INFINITY): Uint8Array {
+  line(maxLength = maxTextBytes): Uint8Array {
     const end = this.bytes.indexOf(0x0a, this.at);
     if (end < 0) throw this.error('a line without an end (truncated file?)');
     if (end - this.at > maxLength) throw this.error(`expected a line of at most ${maxLength} bytes, found ${end - this.at}`);

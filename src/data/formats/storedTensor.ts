@@ -69,18 +69,16 @@ type Content =
   | { readonly storage: TensorStorage; readonly layout: TensorLayout }
   | { readonly where: string; readonly kind: string };
 
+/** Kinds of tensors whose numbers are not read, where the element type does not say it already. */
+export type UnreadableKind = 'sparse' | 'nested' | 'meta' | 'quantised' | 'negated' | 'NumPy';
+
 /** A tensor that is known by shape and type only; reading it is an error. */
-export function unreadableTensor(
-  dtype: string,
-  shape: Shape,
-  where: string,
-  kind: 'sparse' | 'nested' | 'meta' | 'NumPy' | undefined,
-): StoredTensor {
+export function unreadableTensor(dtype: string, shape: Shape, where: string, kind: UnreadableKind | undefined): StoredTensor {
   return new StoredTensor(dtype, shape, { where, kind: kind ? `${kind} ` : '' });
 }
 
 /**
- * A tensor over a storage.
+ * A tensor over a storage; sizes, strides and offset are integers that are not negative.
  * @returns the tensor, and how many bytes reading it takes beside the storage's own
  * @throws Error with what `error` makes of the problem, if the layout is impossible or goes beyond the storage
  */
@@ -94,9 +92,6 @@ export function storedTensor(
   if (width === undefined) throw error(`unknown element type ${JSON.stringify(dtype.slice(0, 60))}`);
   if (shape.length !== strides.length || shape.length > maxAxes) {
     throw error(`a tensor of ${shape.length} axes with ${strides.length} strides`);
-  }
-  if (byteOffset < 0 || [...shape, ...strides].some(value => value < 0)) {
-    throw error(`a tensor with a negative size, stride or offset`);
   }
   const count = countOf(shape);
   if (count > 2 ** 50) throw error(`a tensor of the impossible shape ${showShape(shape)}`);

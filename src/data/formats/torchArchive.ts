@@ -65,7 +65,7 @@ function checkedPrefix(names: readonly string[], where: string): string {
   if (has(/(^|\/)(archive_format|serialized_exported_program\.json|models\/.*\.json)$/)) {
     throw new DataError(where, 'this is a program of torch.export, not a checkpoint; save its state_dict instead');
   }
-  const found = names.filter(name => /^([^/]*\/)?data\.pkl$/.test(name));
+  const found = names.filter(name => /(^|\/)data\.pkl$/.test(name));
   if (found.length === 1) return found[0].slice(0, -'data.pkl'.length);
   const others = names.slice(0, 3).map(name => JSON.stringify(name.slice(0, 60)));
   throw new DataError(

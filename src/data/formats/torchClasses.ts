@@ -1,6 +1,6 @@
 import { type ArrayOwner, sizesOf } from './numpyClasses.ts';
 import { type PickleClass, type PickleContext, PickleGlobal } from './pickleClass.ts';
-import { StoredTensor, storedTensor, type TensorStorage, unreadableTensor } from './storedTensor.ts';
+import { StoredTensor, storedTensor, type TensorStorage, type UnreadableKind, unreadableTensor } from './storedTensor.ts';
 import { dtypeAliases, storageTypes, torchElementBytes } from './torchTypes.ts';
 
 /** A storage as tensors are made of it: part of the file, seen as elements of a type. */
@@ -55,6 +55,11 @@ function dtypeNamed(value: unknown, context: PickleContext): string {
   return name;
 }
 
+/** Names of the classes that tensors of each type once had, as values. */
+const tensorClasses = ['Double', 'Float', 'Half', 'BFloat16', 'Long', 'Int', 'Short', 'Char', 'Byte', 'Bool'].map(
+  name => `${name}Tensor`,
+);
+
 /**
  * PyTorch's part of the allow-list: what rebuilds tensors and parameters, the classes of storages (as `torch.FloatStorage`),
  * element types (as `torch.float32`) and the little values that go with them.
@@ -87,8 +92,13 @@ export function torchClasses(
       return made;
     },
   };
-  const shapeOnly = (dtype: string, shape: unknown, what: 'sparse' | 'nested' | 'meta', context: PickleContext): StoredTensor =>
+  const shapeOnly = (dtype: string, shape: unknown, what: UnreadableKind, context: PickleContext): StoredTensor =>
     unreadableTensor(dtype, sizesOf(shape, context), owner.where, what);
+
+  const unreadable = ({ dtype, shape }: StoredTensor, kind: UnreadableKind) => unreadableTensor(dtype, shape, owner.where, kind);
+  /** Views that stand for the conjugate or the negative of what is stored say so in a dictionary of flags. */
+  const marked = (made: StoredTensor, flags: unknown): StoredTensor =>
+    flags instanceof Map && [...flags.values()].some(flag => flag === true) ? unreadable(made, 'negated') : made;
 
   /** `(layout, (indices, values, size, ...))`. */
   const sparse: PickleClass['call'] = ([, parts], context) => {
@@ -111,14 +121,16 @@ export function torchClasses(
 
   const classes: Readonly<Record<string, PickleClass>> = {
     '_utils._rebuild_tensor': { call: (args, context) => tensor(args, context) },
-    '_utils._rebuild_tensor_v2': { call: (args, context) => tensor(args, context) },
-    '_utils._rebuild_tensor_v3': { call: (args, context) => tensor(args, context, dtypeNamed(args[6], context)) },
+    '_utils._rebuild_tensor_v2': { call: (args, context) => marked(tensor(args, context), args[6]) },
+    '_utils._rebuild_tensor_v3': {
+      call: (args, context) => marked(tensor(args, context, dtypeNamed(args[6], context)), args[7]),
+    },
     '_utils._rebuild_parameter': given,
     '_utils._rebuild_parameter_with_state': given,
     '_utils._rebuild_device_tensor_from_numpy': given,
     '_utils._rebuild_device_tensor_from_cpu_tensor': given,
     '_utils._rebuild_sparse_tensor': { call: sparse },
-    '_utils._rebuild_qtensor': { call: (args, context) => tensor(args, context) },
+    '_utils._rebuild_qtensor': { call: (args, context) => unreadable(tensor(args, context), 'quantised') },
     '_utils._rebuild_nested_tensor': { call: (_, context) => shapeOnly('tensor', [], 'nested', context) },
     '_utils._rebuild_meta_tensor_no_storage': {
       call: ([dtype, size], context) => shapeOnly(dtypeNamed(dtype, context), size, 'meta', context),
@@ -127,6 +139,8 @@ export function torchClasses(
     'nn.parameter.Parameter': given,
     'nn.parameter.Buffer': given,
     Tensor: {},
+    'storage.TypedStorage': {},
+    ...Object.fromEntries(['', 'cuda.'].flatMap(module => tensorClasses.map(name => [`${module}${name}`, {}]))),
     Size: {
       call: ([sizes = []], context) => sizesOf(sizes, context),
     },
