@@ -2,7 +2,7 @@
 
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
-import { parseTorchCheckpoint } from '../data/formats/torchCheckpoint.ts';
+import { type CheckpointValue, parseTorchCheckpoint } from '../data/formats/torchCheckpoint.ts';
 import { DataError, listSafetensors, parseNpz, readBytes, writeFileAtomic } from '../data/index.ts';
 import { commonPrefix, findStateDict } from '../data/stateDict.ts';
 import { type NDArray, type Shape, showShape } from '../engine/index.ts';
@@ -38,8 +38,11 @@ export async function readSourceWeights(path: string, options: { readonly key?: 
   const ending = extname(path).toLowerCase();
   const bytes = await readBytes(path);
   if (ending !== '.safetensors' && ending !== '.npz') {
-    const { path: place, stripped, tensors, others } = findStateDict(parseTorchCheckpoint(bytes, path), path, options);
-    return { found: foundText(tensors.size, place, stripped), tensors, others };
+    const tree = parseTorchCheckpoint(bytes, path);
+    const { path: place, stripped, tensors, others } = findStateDict(tree, path, options);
+    const rivals = otherWeights(tree, place, stripped, tensors);
+    const also = rivals.length > 0 ? `; the same names are under ${rivals.join(', ')} too (--key)` : '';
+    return { found: foundText(tensors.size, place, stripped) + also, tensors, others };
   }
   if (options.key !== undefined) throw new DataError(path, `--key goes with checkpoints of PyTorch, found a ${ending} file`);
   const listed = ending === '.npz' ? { entries: npzEntries(bytes, path), metadata: {} } : safetensorsEntries(bytes, path);
@@ -48,6 +51,17 @@ export async function readSourceWeights(path: string, options: { readonly key?: 
   const { inkling }: Record<string, string> = listed.metadata;
   const own = inkling === undefined ? undefined : parseModelMetadata(inkling, path);
   return { found: foundText(tensors.size, '', stripped), tensors, others: [], own };
+}
+
+/** Other places at the top of a checkpoint where the first of the weights found is too, such as their running average. */
+function otherWeights(tree: CheckpointValue, place: string, stripped: string, tensors: ReadonlyMap<string, unknown>): string[] {
+  const [first] = tensors.keys();
+  if (!(tree instanceof Map) || first === undefined) return [];
+  return [...tree].flatMap(([name, value]) =>
+    typeof name === 'string' && name !== place && value instanceof Map && (value.has(first) || value.has(stripped + first))
+      ? [name]
+      : [],
+  );
 }
 
 type Tensors = SourceWeights['tensors'];

@@ -88,9 +88,13 @@ describe('readSourceWeights', () => {
 
   it('chooses the weights of a checkpoint by their place', async () => {
     const path = 'tests/data/torch/training-zip.torch1.pth';
-    expect((await readSourceWeights(path)).found).toBe('7 tensors under state_dict, module. taken off their names');
+    expect((await readSourceWeights(path)).found).toBe(
+      '7 tensors under state_dict, module. taken off their names; the same names are under state_dict_ema too (--key)',
+    );
     const ema = await readSourceWeights(path, { key: 'state_dict_ema' });
-    expect(ema.found).toBe('7 tensors under state_dict_ema, module. taken off their names');
+    expect(ema.found).toBe(
+      '7 tensors under state_dict_ema, module. taken off their names; the same names are under state_dict too (--key)',
+    );
     expect([...ema.tensors.keys()]).toContain('1.running_mean');
     await expect(readSourceWeights(path, { key: 'ema' })).rejects.toThrow('expected weights under "ema", found them under');
   });
