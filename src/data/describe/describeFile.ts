@@ -51,7 +51,7 @@ function describeContent(bytes: Uint8Array, where: string): Part {
   );
 }
 
-const torchEndings = /\.(pth|pt|pyth|pkl|pickle)$/i;
+const torchEndings = /\.(pth|pt|pyth|pkl|pickle|ckpt|pth\.tar)$/i;
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
   return start.every((byte, i) => bytes[i] === byte);
