@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { localizationConfigSchema, schemaText } from '../src/train/configSchema.ts';
 import { epochRecordJsonSchema } from '../src/train/epochRecord.ts';
 import { runRecordJsonSchema } from '../src/train/runRecord.ts';
 
@@ -15,12 +16,8 @@ export const schemaFolder = fileURLToPath(new URL('../schemas', import.meta.url)
 export const schemas: readonly { readonly file: string; readonly schema: () => object }[] = [
   { file: 'run.json', schema: runRecordJsonSchema },
   { file: 'metrics.json', schema: epochRecordJsonSchema },
+  { file: 'localization-config.json', schema: localizationConfigSchema },
 ];
-
-/** A schema as it is written. */
-export function schemaText(schema: object): string {
-  return `${JSON.stringify(schema, null, 2)}\n`;
-}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await mkdir(schemaFolder, { recursive: true });

@@ -20,11 +20,6 @@ export interface InspectConfigOptions {
 /** Prints layers, parameters, output shapes and operations of the model of a configuration (a name or a file). */
 export async function inspectConfig(name: string, options: InspectConfigOptions): Promise<void> {
   const { config } = await loadConfig(name, { sets: options.set });
-  await printModel(name, config, options);
-}
-
-/** As {@link inspectConfig} for a configuration that is loaded. */
-export async function printModel(name: string, config: Config, options: InspectConfigOptions): Promise<void> {
   const classes = options.classes === undefined ? await classCountOf(config) : { count: options.classes, from: '--classes' };
   const time = options.time ?? config.data.samples;
   const batch = options.batch ?? 1;

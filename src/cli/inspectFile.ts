@@ -29,8 +29,8 @@ export interface InspectFileOptions {
   readonly json?: boolean;
 }
 
-/** Entries of one mapping or list, and parts of one fact, that are listed without `--all`. */
-const listed = { entries: 40, parts: 12 };
+/** Entries of one mapping or list (that holds only further ones: an optimiser's state), and parts of one fact, listed without `--all`. */
+const listed = { entries: 40, groups: 4, parts: 12 };
 
 /** Prints what a file, run folder or feature folder holds. */
 export async function inspectFile(path: string, options: InspectFileOptions): Promise<void> {
@@ -60,7 +60,10 @@ async function describe(path: string): Promise<Description & { readonly hint?: s
   if (!found) throw new DataError(path, 'no such file or folder');
   if (!found.isDirectory()) return describeFile(await readBytes(path), path);
   if (await exists(join(path, runConfigFile)))
-    return { ...(await describeRun(path)), hint: `its configuration: inkling print-config ${path}` };
+    return {
+      ...(await describeRun(path)),
+      hint: `its record and curves: inkling runs show ${path}; its configuration: inkling print-config ${path}; its layers: inkling inspect ${join(path, runConfigFile)}`,
+    };
   return { ...(await describeFeatureFolder(path)), hint: `whether it is right: inkling check-data ${path}` };
 }
 
@@ -90,7 +93,8 @@ function treeLines(entries: readonly Entry[], options: InspectFileOptions): stri
 
 function treeRows(entries: readonly Entry[], options: InspectFileOptions, depth: number): Row[] {
   const margin = '  '.repeat(depth + 1);
-  const shown = options.all ? entries : entries.slice(0, listed.entries);
+  const isNested = entries.length > 2 * listed.groups && entries.every(({ kind }) => kind === 'group');
+  const shown = options.all ? entries : entries.slice(0, isNested ? listed.groups : listed.entries);
   const rows = shown.flatMap((entry): Row[] => {
     const name = margin + (entry.name === '' ? 'array' : entry.name);
     if (entry.kind === 'value') return [{ name, text: entry.text }];
@@ -110,6 +114,8 @@ function tensorText(entry: Extract<Entry, { kind: 'tensor' }>, stats: boolean): 
 
 /** Statistics of an array, or why there are none. */
 function statsOf(entry: Extract<Entry, { kind: 'tensor' }>): TensorStats | string {
+  if (!entry.read)
+    throw new Error(`--stats: the values of ${entry.name} are not read here (of an ONNX model, only what it says of them)`);
   try {
     return tensorStats(entry.read());
   } catch (thrown) {
@@ -122,12 +128,12 @@ function statsText(stats: TensorStats | string): string {
   if (typeof stats === 'string') return `(${stats})`;
   const { min, max, mean, nan, infinite } = stats;
   const numbers =
-    min === null || max === null || mean === null ? 'no numbers' : `${short(min)} to ${short(max)}, mean ${short(mean)}`;
+    min === null || max === null || mean === null ? 'no finite numbers' : `${short(min)} to ${short(max)}, mean ${short(mean)}`;
   return `${numbers}${nan > 0 ? `, ${countText(nan)} NaN` : ''}${infinite > 0 ? `, ${countText(infinite)} infinite` : ''}`;
 }
 
 function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
+  return String(Number.isInteger(value) && Math.abs(value) < 1e12 ? value : Number(value.toPrecision(4)));
 }
 
 function entryJson(entry: Entry, stats: boolean, depth: number): Record<string, unknown> {

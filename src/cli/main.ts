@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { AdvisedError, errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
 import { printConfigCommand } from './printConfig.ts';
@@ -56,6 +57,7 @@ function program(): Command {
     exportCommand(),
     runsCommand(),
     checkDataCommand(),
+    importCommand(),
     inspectCommand(),
     printConfigCommand(),
     doctorCommand(),

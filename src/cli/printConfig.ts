@@ -38,7 +38,8 @@ async function runPrintConfig(name: string | undefined, options: PrintConfigOpti
     return;
   }
   if (name === undefined) throw new Error('expected a configuration, such as localization/thumos14/acm-net, or a run folder');
-  const { config, sources, layers } = await loadNamed(name, options.set ?? []);
+  const { loadConfigOrRun } = await import('../train/config.ts');
+  const { config, sources, layers } = await loadConfigOrRun(name, { sets: options.set });
   const { configLeaves } = await import('../train/configOrigins.ts');
   const leaves = configLeaves(config, layers);
   if (options.json) {
@@ -48,15 +49,4 @@ async function runPrintConfig(name: string | undefined, options: PrintConfigOpti
   }
   const { configLines } = await import('../train/configPrint.ts');
   printLines(configLines(leaves, { comments: options.sources }));
-}
-
-/** The configuration of a run folder, or the one of this name. */
-async function loadNamed(name: string, sets: readonly string[]) {
-  const { stat } = await import('node:fs/promises');
-  const { join } = await import('node:path');
-  const { loadConfig, loadRunConfig, runConfigFile } = await import('../train/config.ts');
-  const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() === true;
-  if (!isFolder) return loadConfig(name, { sets });
-  if (sets.length === 0) await loadRunConfig(name);
-  return loadConfig(join(name, runConfigFile), { sets });
 }

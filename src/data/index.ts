@@ -1,6 +1,9 @@
 /** Files, annotations, data sets and sampling. */
 export * from './annotations.ts';
 export * from './checkData.ts';
+export { describeFile } from './describe/describeFile.ts';
+export { describeFeatureFolder } from './describe/describeFolder.ts';
+export * from './describe/description.ts';
 export * from './features.ts';
 export * from './files.ts';
 export * from './formats/dataError.ts';

@@ -106,7 +106,7 @@ function usualOne(candidates: readonly Candidate[], depth: number): Candidate | 
 }
 
 /** The wrappers' prefixes that every name has. */
-function commonPrefix(names: readonly string[]): string {
+export function commonPrefix(names: readonly string[]): string {
   let prefix = '';
   for (;;) {
     const longer = wrappers

@@ -58,10 +58,23 @@ export function dumpConfig(config: Config): string {
  * @throws Error naming the folder if it is no run
  */
 export async function loadRunConfig(run: string): Promise<Config> {
+  return (await loadConfig(await runConfigPath(run))).config;
+}
+
+/**
+ * As {@link loadConfig}; a folder means the resolved configuration of that run.
+ * @throws Error as {@link loadConfig}, and for a folder that is no run
+ */
+export async function loadConfigOrRun(name: string, options: { readonly sets?: readonly string[] } = {}): Promise<LoadedConfig> {
+  const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() === true;
+  return loadConfig(isFolder ? await runConfigPath(name) : name, options);
+}
+
+async function runConfigPath(run: string): Promise<string> {
   const path = join(run, runConfigFile);
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new Error(`${run}: expected a run folder with ${runConfigFile}, found none`);
-  return (await loadConfig(path)).config;
+  return path;
 }
 
 function checkLayers(layers: readonly ConfigLayer[]): Config {

@@ -56,6 +56,6 @@ function everythingOptional(node: unknown): unknown {
 }
 
 /** A schema as the text of its file. */
-export function schemaText(schema: JsonSchema): string {
+export function schemaText(schema: object): string {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }

@@ -28,5 +28,6 @@ export async function describeRun(run: string): Promise<Description> {
   const path = join(run, 'checkpoints', chosen.weights);
   const weights = describeFile(await readBytes(path), path);
   const entries: readonly Entry[] = [{ kind: 'group', name: selected, what: 'weights', entries: weights.entries }];
-  return { format: 'run', bytes: weights.bytes, facts: { ...facts, ...weights.facts }, entries };
+  const { 'metadata epoch': _, ...said } = weights.facts;
+  return { format: 'run', bytes: weights.bytes, facts: { ...facts, ...said }, entries };
 }

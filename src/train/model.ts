@@ -73,7 +73,15 @@ function checkedModel(
  */
 export function described(text: string | undefined, path: string): Pick<Model, 'classes' | 'config'> {
   if (text === undefined)
-    throw new DataError(path, 'expected a model (weights with a description of task and classes), found weights alone');
+    throw new DataError(
+      path,
+      'expected a model (weights with a description of task and classes), found weights alone (import makes a model of them)',
+    );
+  return parseModelMetadata(text, path);
+}
+
+/** The reverse of {@link modelMetadata}. @throws DataError naming the file if the text describes no model */
+export function parseModelMetadata(text: string, path: string): Pick<Model, 'classes' | 'config'> {
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -59,6 +59,7 @@ const runRecordSchema = z.looseObject({
   seed: count.optional(),
   classes: z.array(z.string()).min(1).describe('Class names in the order of the columns of the weights'),
   from: text.describe('Absolute path of the run or model whose weights it was started from'),
+  imported: z.string().optional().describe('Absolute path of the file that the weights were imported from, where they were'),
   data: z
     .looseObject({
       sha256: sha256.describe('SHA-256 of the file data.sha256: all annotations, lists and features at the beginning of the run'),

@@ -177,7 +177,7 @@ describe('the command line', () => {
     [['predict', 'cut.safetensors', video, '--out', 'none.json'], /^cut\.safetensors: /],
     [
       ['predict', 'alone.safetensors', video, '--out', 'none.json'],
-      'alone.safetensors: expected a model (weights with a description of task and classes), found weights alone',
+      'alone.safetensors: expected a model (weights with a description of task and classes), found weights alone (import makes a model of them)',
     ],
     [['predict', 'no-run', video, '--out', 'none.json'], /^no-run: /],
     [['predict', 'nothing', video, '--out', 'none.json'], 'nothing: expected a run folder or a model file, found nothing'],

@@ -22,8 +22,20 @@ describe('help', () => {
   it('lists every verb', async () => {
     const { code, stdout } = await runCli(['--help'], dir);
     expect(code).toBe(0);
-    for (const verb of ['train', 'test', 'predict', 'eval', 'runs', 'check-data', 'doctor'])
-      expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
+    const verbs = [
+      'train',
+      'test',
+      'predict',
+      'eval',
+      'export',
+      'import',
+      'runs',
+      'inspect',
+      'print-config',
+      'check-data',
+      'doctor',
+    ];
+    for (const verb of verbs) expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
   });
   it.concurrent.each([
     [['train']],
@@ -35,6 +47,10 @@ describe('help', () => {
     [['runs', 'show']],
     [['runs', 'compare']],
     [['check-data']],
+    [['import']],
+    [['export']],
+    [['inspect']],
+    [['print-config']],
     [['doctor']],
   ])('shows an example: %j', async verb => {
     const { code, stdout } = await runCli([...verb, '--help'], dir);

@@ -1,6 +1,6 @@
 /** What a file holds, whatever its format; its content decides, not only its ending. */
 
-import { type NDArray, sizeOf } from '../../engine/ndarray.ts';
+import { sizeOf } from '../../engine/ndarray.ts';
 import { DataError, messageOf } from '../formats/dataError.ts';
 import { parseNpy } from '../formats/npy.ts';
 import { npyMagic, parseNpyHeader } from '../formats/npyHeader.ts';
@@ -51,7 +51,7 @@ function describeContent(bytes: Uint8Array, where: string): Part {
   );
 }
 
-const torchEndings = /\.(pth|pt|pyth|pkl|pickle)$/i;
+const torchEndings = /\.(pth|pt|pyth|pkl|pickle|ckpt|pth\.tar)$/i;
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
   return start.every((byte, i) => bytes[i] === byte);
@@ -187,9 +187,6 @@ function describeOnnx(bytes: Uint8Array, where: string): Part {
     operators: operators.map(([name, count]) => `${name} ${count}`),
   };
   for (const [key, value] of model.metadata) facts[`metadata ${key}`] = oneLine(value, 200);
-  const unread = (name: string) => (): NDArray => {
-    throw new DataError(where, `${name}: the values of ONNX initialisers are not read`);
-  };
   const initializers = model.initializers.map(
     ({ name, dtype, shape, bytes: size, external }): Entry => ({
       kind: 'tensor',
@@ -197,7 +194,6 @@ function describeOnnx(bytes: Uint8Array, where: string): Part {
       dtype: external ? `${dtype} (in another file)` : dtype,
       shape,
       bytes: size,
-      read: unread(name),
     }),
   );
   return {

@@ -11,8 +11,8 @@ export interface TensorEntry {
   readonly shape: Shape;
   /** Bytes of its values; undefined where the file does not say. */
   readonly bytes: number | undefined;
-  /** The values. @throws DataError if they are damaged, or of a type without numbers here */
-  readonly read: () => NDArray;
+  /** The values, where they can be read at all. @throws DataError if they are damaged, or of a type without numbers here */
+  readonly read?: () => NDArray;
 }
 
 /** Anything else that has no parts. */
@@ -47,7 +47,7 @@ export interface Description {
 
 /** Numbers about the values of an array. */
 export interface TensorStats {
-  /** Of the values that are no NaN; null if there is none. */
+  /** Of the finite values; null if there is none. */
   readonly min: number | null;
   readonly max: number | null;
   readonly mean: number | null;
@@ -55,21 +55,20 @@ export interface TensorStats {
   readonly infinite: number;
 }
 
-/** Smallest, largest and mean value (NaN left out), and how many are NaN and infinite. */
+/** Smallest, largest and mean of the finite values, and how many are NaN or infinite. */
 export function tensorStats({ data }: NDArray): TensorStats {
   let [min, max, sum, nan, infinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
   for (let i = 0; i < data.length; i++) {
     const value = Number(data[i]);
-    if (Number.isNaN(value)) {
-      nan++;
-      continue;
+    if (Number.isNaN(value)) nan++;
+    else if (!Number.isFinite(value)) infinite++;
+    else {
+      if (value < min) min = value;
+      if (value > max) max = value;
+      sum += value;
     }
-    if (value < min) min = value;
-    if (value > max) max = value;
-    sum += value;
-    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) infinite++;
   }
-  const count = data.length - nan;
+  const count = data.length - nan - infinite;
   if (count === 0) return { min: null, max: null, mean: null, nan, infinite };
   return { min, max, mean: sum / count, nan, infinite };
 }

@@ -1,0 +1,24 @@
+/** How the names of imported weights match those of a model, as a table. */
+
+import { showShape } from '../engine/ndarray.ts';
+import type { ImportedModel, SourceWeights } from '../train/importModel.ts';
+
+/** A row for each parameter of the model in its order, then for each tensor that it does not have. */
+export function importTable({ tensors, others }: SourceWeights, { params, merged }: ImportedModel): string[] {
+  const missing = new Set(merged.missing);
+  const wrong = new Map(merged.wrongShape.map(({ name, found }) => [name, found]));
+  const rows = [
+    ['parameter', 'shape', ''],
+    ...Object.entries(params).map(([name, { shape }]) => {
+      const other = wrong.get(name);
+      if (other) return [name, showShape(shape), `wrong shape: ${showShape(other)}`];
+      const dtype = tensors.get(name)?.dtype ?? '';
+      const match = /^(float32|F32)$/.test(dtype) ? 'matched' : `matched (${dtype}, now float32)`;
+      return [name, showShape(shape), missing.has(name) ? 'missing: stays at its initial value' : match];
+    }),
+    ...merged.unexpected.map(name => [name, showShape(tensors.get(name)?.shape ?? []), 'unexpected: not used']),
+    ...others.map(name => [name, '', 'unexpected: no array, not used']),
+  ];
+  const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column].length)));
+  return rows.map(([name, shape, text]) => `${name.padEnd(widths[0])}  ${shape.padEnd(widths[1])}  ${text}`.trimEnd());
+}

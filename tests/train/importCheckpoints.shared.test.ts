@@ -1,0 +1,44 @@
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readArrays } from '../../src/data/files.ts';
+import { fold, key } from '../../src/engine/random.ts';
+import { initAcmNet } from '../../src/localization/acmNet.ts';
+import { acmNetOptions } from '../../src/localization/config.ts';
+import { importModel, readSourceWeights } from '../../src/train/importModel.ts';
+import { models } from '../../src/train/models.ts';
+
+const folder = join(resolve(process.env.INKLING_SHARED ?? '../shared'), 'reference/ftcl');
+
+/** What PyTorch reads from a checkpoint, by name. */
+async function published(name: string) {
+  const arrays = await readArrays(join(folder, `${name}.npz`));
+  return Object.fromEntries(Object.entries(arrays).map(([key, array]) => [key.replace(/^out\./, ''), array]));
+}
+
+describe('published checkpoints', () => {
+  it.each([
+    ['train__checkpoint_acm', 'acm-net', 'a,b,c,d', [8, 6]],
+    ['train__checkpoint_ftcl_cuda_tag', 'ftcl', 'thumos14', [6, 4]],
+  ])('%s becomes a model of the same weights', async (name, model, classes, [featureDim, projectionDim]) => {
+    const path = join(folder, `${name}.pth`);
+    const weights = await readSourceWeights(path);
+    expect(weights.found).toBe('8 tensors under model_state_dict');
+    const { params, config, merged } = await importModel(weights, path, { model: models[model], classes });
+    expect(params).toEqual(await published(name));
+    expect(merged).toMatchObject({ missing: [], unexpected: [], wrongShape: [] });
+    expect(config.model).toMatchObject({ featureDim, projectionDim, inputDropout: false });
+  });
+
+  it('without a projection keep its initial value', async () => {
+    const name = 'train__checkpoint_without_projection';
+    const path = join(folder, `${name}.pth`);
+    const options = { model: models['acm-net'], classes: 'a,b,c,d', sets: ['model.projectionDim=6', 'train.seed=3'] };
+    const { params, config, merged } = await importModel(await readSourceWeights(path), path, options);
+    const initial = initAcmNet(acmNetOptions(config, 4), fold(key(3), 'init'));
+    expect(merged.missing).toEqual(['feature_trans.weight', 'feature_trans.bias']);
+    expect(params['feature_trans.weight']).toEqual(initial['feature_trans.weight']);
+    const stored = await published(name);
+    for (const parameter of merged.matched) expect(params[parameter]).toEqual(stored[parameter]);
+    expect(merged.matched).toHaveLength(6);
+  });
+});
