@@ -119,7 +119,7 @@ wrote the run imported: inkling test imported --data DIR, predict, train --from 
       "option '--model <name>' argument 'tridet' is invalid. Allowed choices are acm-net, ftcl.",
     ],
     [['lost.pth', '--model', 'ftcl'], 'lost.pth: no such file'],
-    [['weights.npz', '--model', 'ftcl', '--to', 'run'], 'run: expected a new or empty folder, found 6 files'],
+    [['weights.npz', '--model', 'ftcl', '--to', 'run'], 'run: expected a new or empty folder, found 8 files'],
     [
       ['weights.npz', '--model', 'ftcl'],
       'weights.npz: it has 2 classes and does not say which; give 2 names by --classes (a JSON or text file, a,b,c, thumos14 or activitynet), or a --config that names them',
