@@ -1,9 +1,10 @@
 /**
- * `tsx bench/checkpoint.ts [--rounds 5] [--dir FOLDER]`: saves and loads (with its check) a checkpoint of 25 million
+ * `tsx bench/checkpoint.ts [--rounds 5] [--dir FOLDER] [--python PATH]`: saves, loads (with its check) and imports a checkpoint of 25 million
  * parameters, shaped like a ResNet-50's (100 MB of float32 in 161 tensors), each in a process of its own, so that memory is its own.
+ * What is imported is the same weights as PyTorch saves them (`bench/pytorch/resnet50_checkpoint.py`); without PyTorch that is left out.
  * Prints medians. Beside them, what training does: weights and Adam's state, 300 MB.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,7 @@ import { readBytes, writeFileAtomic } from '../src/data/index.ts';
 import { ndarray } from '../src/engine/index.ts';
 import { adam, type Params } from '../src/nn/index.ts';
 import { loadLast, saveLast } from '../src/train/checkpoint.ts';
+import { readSourceWeights } from '../src/train/importModel.ts';
 import { readPointer, readTensors, writeTensors } from '../src/train/pointer.ts';
 import { silentReporter } from '../src/train/reporter.ts';
 
@@ -22,6 +24,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     dir: { type: 'string', default: tmpdir() },
+    python: { type: 'string' },
   },
 });
 
@@ -69,6 +72,16 @@ function resnet50(): Params {
 
 const bytesOf = (params: Params): number => Object.values(params).reduce((sum, { data }) => sum + data.byteLength, 0);
 
+const checkpointFile = 'checkpoint.pth';
+
+/** Reads a checkpoint of PyTorch as `import` does: finds the weights in it and gives each as an array. */
+async function importWeights(run: string): Promise<number> {
+  const { tensors } = await readSourceWeights(join(run, checkpointFile));
+  let count = 0;
+  for (const tensor of tensors.values()) count += tensor.read().data.length;
+  return count;
+}
+
 /** What is measured, each in a process that does nothing else; `run` is a folder with a saved checkpoint, but for `save`. */
 const works: Record<string, (run: string) => Promise<() => Promise<unknown>>> = {
   'save weights': async run => {
@@ -90,6 +103,16 @@ const works: Record<string, (run: string) => Promise<() => Promise<unknown>>> = 
       const file = 'saved.safetensors';
       const content = await writeTensors(join(run, 'checkpoints', file), params, {});
       await readTensors(run, { epoch: 1, weights: file, files: { [file]: content } }, file);
+    };
+  },
+  'import a .pth': async run => () => importWeights(run),
+  'save, load and import': async run => {
+    const params = resnet50();
+    return async () => {
+      const file = 'saved.safetensors';
+      const content = await writeTensors(join(run, 'checkpoints', file), params, {});
+      await readTensors(run, { epoch: 1, weights: file, files: { [file]: content } }, file);
+      await importWeights(run);
     };
   },
   'SHA-256 of as much': async run => {
@@ -130,7 +153,15 @@ async function compare(): Promise<void> {
     console.log(
       `${(bytesOf(params) / 4e6).toFixed(1)} million parameters, ${count} tensors, ${(bytesOf(params) / 1e6).toFixed(0)} MB; ${run}`,
     );
-    const results = new Map<string, Measured[]>(Object.keys(works).map(name => [name, []]));
+    const python = [values.python, '/usr/bin/python3', 'python3'].find(
+      each => each !== undefined && spawnSync(each, ['-c', 'import torch']).status === 0,
+    );
+    if (python) {
+      await writeTensors(join(run, 'weights.safetensors'), params, {});
+      execFileSync(python, ['bench/pytorch/resnet50_checkpoint.py', join(run, 'weights.safetensors'), join(run, checkpointFile)]);
+    } else console.log('no Python with torch found: nothing to import');
+    const names = Object.keys(works).filter(name => python !== undefined || !name.includes('import'));
+    const results = new Map<string, Measured[]>(names.map(name => [name, []]));
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const [name, measured] of results) {
         const args = ['--import', 'tsx', fileURLToPath(import.meta.url), name, run];
