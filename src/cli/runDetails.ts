@@ -23,13 +23,13 @@ function rows(pairs: readonly (readonly [string, string])[]): string[] {
   return pairs.map(([name, value]) => `${name.padEnd(14)}${value}`);
 }
 
-function recordRows(run: Run, { task, method, config, classes, from, data }: RunRecord): [string, string][] {
+function recordRows(run: Run, { task, method, config, classes, from, imported, data }: RunRecord): [string, string][] {
   const shown = classes.slice(0, 5).join(', ') + (classes.length > 5 ? ', …' : '');
   return [
     ['method', `${method} (${task})`],
     ['configuration', `${config ?? nothing}, seed ${run.config?.train.seed ?? nothing}`],
     ['classes', `${classes.length}: ${shown}`],
-    ['started from', from ?? 'fresh weights'],
+    ['started from', from ?? imported ?? 'fresh weights'],
     [
       'data',
       data

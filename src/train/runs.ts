@@ -14,10 +14,11 @@ import { type RunRecord, readRunRecord, recordFile } from './runRecord.ts';
  * - `running`: a process trains in it.
  * - `finished`: all epochs are done and the model is written.
  * - `failed`: the last session ended with an error.
+ * - `imported`: its weights come from elsewhere, and no epoch was trained yet.
  * - `interrupted`: it was stopped or killed; it can be resumed.
  * - `damaged`: something in the folder cannot be read, or is not there.
  */
-export type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted' | 'damaged';
+export type RunStatus = 'running' | 'finished' | 'failed' | 'imported' | 'interrupted' | 'damaged';
 
 /** A run as its folder shows it. */
 export interface Run {
@@ -147,6 +148,7 @@ async function statusOf(
   if (elsewhere || (await isTraining(run))) return 'running';
   if (problems.length > 0) return 'damaged';
   if (session && session.error !== null) return 'failed';
+  if (record?.imported !== undefined && done === 0) return 'imported';
   return done === total && (await exists(join(run, 'model.safetensors'))) ? 'finished' : 'interrupted';
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { totalsOf } from '../../src/data/describe/description.ts';
 import { encodeNpz } from '../../src/data/formats/npz.ts';
@@ -24,6 +24,7 @@ import {
 import { loadModel } from '../../src/train/model.ts';
 import { models } from '../../src/train/models.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
+import { readRun } from '../../src/train/runs.ts';
 
 const model = models['acm-net'];
 const ftcl = models.ftcl;
@@ -219,6 +220,7 @@ describe('writing', () => {
       expect(loaded).toMatchObject({ source: path, params: network(), classes: ['a', 'b', 'c'], config: imported.config });
     }
     expect((await loadConfig(join(run, 'config.yaml'))).config).toEqual(imported.config);
+    expect(await readRun(run)).toMatchObject({ status: 'imported', problems: [], record: { imported: resolve('w') } });
     const { format, facts, entries } = await describeRun(run);
     expect({ format, facts }).toEqual({
       format: 'run',
