@@ -6,7 +6,9 @@ import { checkDataCommand } from './checkData.ts';
 import { doctorCommand } from './doctor.ts';
 import { errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
+import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
+import { printConfigCommand } from './printConfig.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
@@ -39,7 +41,16 @@ function program(): Command {
       'after',
       '\nExample:\n  $ inkling train localization/synthetic/acm-net --out runs/first\n  $ inkling test runs/first',
     );
-  const verbs = [trainCommand(), testCommand(), predictCommand(), evalCommand(), checkDataCommand(), doctorCommand()];
+  const verbs = [
+    trainCommand(),
+    testCommand(),
+    predictCommand(),
+    evalCommand(),
+    checkDataCommand(),
+    inspectCommand(),
+    printConfigCommand(),
+    doctorCommand(),
+  ];
   for (const verb of verbs) inkling.addCommand(verb);
   oneLineErrors(inkling);
   return inkling;

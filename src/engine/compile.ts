@@ -1,10 +1,20 @@
 import type { NDArray } from './ndarray.ts';
 import { apply1, callPath, inputOp, type Op, ShapeError } from './op.ts';
 import { loadProgram, type Program } from './program.ts';
-import { type Concrete, isArray, isTensor, leavesOf, mapTree, signatureOf } from './pytree.ts';
+import {
+  type Concrete,
+  type Described,
+  type IsLeaf,
+  isArray,
+  isAval,
+  isTensor,
+  leavesOf,
+  mapTree,
+  signatureOf,
+} from './pytree.ts';
 import { defaultRuntime } from './runtime/default.ts';
 import type { Device, Runtime } from './runtime/runtime.ts';
-import { printGraph } from './simplify.ts';
+import { type Graph, printGraph, simplify } from './simplify.ts';
 import { type Aval, ancestors, type Tensor } from './tensor.ts';
 
 export interface CompileOptions {
@@ -23,10 +33,20 @@ export interface Compiled<A extends readonly unknown[], R> {
   (...args: Concrete<A> & readonly unknown[]): Promise<Concrete<R>>;
   /** The graph for arguments like these, one line a node. */
   print(...args: Concrete<A> & readonly unknown[]): string;
+  /** The graph for arguments of these element types and shapes; nothing is run. */
+  graph(...args: Described<A> & readonly unknown[]): TracedGraph;
   /** Programs in the cache, with their numbers of nodes and graphs. */
   stats(): Promise<{ programs: { signature: string; nodes: number; graphs: number }[] }>;
   /** Frees every program. */
   dispose(): Promise<void>;
+}
+
+/** A function as a graph. */
+export interface TracedGraph extends Graph {
+  /** The symbolic arguments, with their places such as `0.att_branch.weight`. */
+  readonly inputs: ReadonlyMap<Tensor, string>;
+  /** The results, in order; {@link Graph.resolve} gives what is computed in their place. */
+  readonly outputs: readonly Tensor[];
 }
 
 interface Entry {
@@ -101,6 +121,10 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, 
     const { inputs, outputs, paths } = trace(fn, args, name);
     return printGraph(outputs, new Map(inputs.map((t, i) => [t, paths[i]])));
   };
+  const graph = (...args: readonly unknown[]): TracedGraph => {
+    const { inputs, outputs, paths } = trace(fn, args, name, isAval);
+    return { ...simplify(outputs), inputs: new Map(inputs.map((t, i) => [t, paths[i]])), outputs };
+  };
   const stats = async () => ({
     programs: await Promise.all(
       [...cache].map(async ([signature, entry]) => {
@@ -114,14 +138,19 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, 
     cache.clear();
     await Promise.all(entries.map(release));
   };
-  return Object.assign(call, { print, stats, dispose }) as unknown as Compiled<A, R>;
+  return Object.assign(call, { print, graph, stats, dispose }) as unknown as Compiled<A, R>;
 }
 
 /** Calls `fn` with symbolic tensors in the place of arrays. */
-function trace(fn: (...args: never) => unknown, args: readonly unknown[], name: string) {
+function trace(
+  fn: (...args: never) => unknown,
+  args: readonly unknown[],
+  name: string,
+  isLeaf: IsLeaf<NDArray> | IsLeaf<Aval> = isArray,
+) {
   const inputs: Tensor[] = [];
   const paths: string[] = [];
-  const symbols = mapTree(args, isArray, (array: NDArray, path) => {
+  const symbols = mapTree<Aval>(args, isLeaf, (array, path) => {
     const t = apply1<Aval>(inputOp, [], { dtype: array.dtype, shape: array.shape });
     inputs.push(t);
     paths.push(path);

@@ -7,6 +7,8 @@ export interface HostFunction {
   readonly name: string;
   /** Types and shapes of the outputs. */
   readonly outputs: readonly Aval[];
+  /** Floating-point operations of the forward part, for summaries of models. */
+  readonly flops?: number;
   forward(inputs: readonly NDArray[]): readonly NDArray[];
   /** Cotangents of the inputs; without it no gradient flows. All arguments are complete (missing cotangents are zeros). */
   backward?(

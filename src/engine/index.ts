@@ -1,4 +1,5 @@
-export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export { type Compiled, type CompileOptions, compile, type TracedGraph } from './compile.ts';
+export { graphFlops, nodeFlops } from './cost.ts';
 export { grad, valueAndGrad, valueAuxAndGrad, vjp } from './grad.ts';
 export { type HostFunction, hostCall } from './host.ts';
 export * from './ndarray.ts';
@@ -16,7 +17,7 @@ export * from './ops/shape.ts';
 export * from './ops/slice.ts';
 export { temporalConv } from './ops/temporalConv.ts';
 export type { Padding, PerAxis } from './ops/window.ts';
-export type { Concrete } from './pytree.ts';
+export type { Concrete, Described } from './pytree.ts';
 export type { Key } from './random.ts';
 export * as random from './random.ts';
 export { remat } from './remat.ts';

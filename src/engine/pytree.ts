@@ -1,5 +1,5 @@
 import { isNDArray, type NDArray } from './ndarray.ts';
-import { Tensor } from './tensor.ts';
+import { type Aval, Tensor } from './tensor.ts';
 
 /** Arrays in nested records and lists, beside plain values that stay as they are. */
 export type Tree =
@@ -20,11 +20,21 @@ export type Concrete<T> = T extends Tensor
     ? { [K in keyof T]: Concrete<T[K]> }
     : T;
 
+/** What is known of a traced function's argument before it has values: each Tensor is its element type and shape. */
+export type Described<T> = T extends Tensor
+  ? Aval
+  : T extends readonly unknown[] | object
+    ? { [K in keyof T]: Described<T[K]> }
+    : T;
+
 /** True for the leaves that hold arrays; every other leaf is static. */
 export type IsLeaf<L> = (value: unknown) => value is L;
 
 export const isTensor: IsLeaf<Tensor> = (value): value is Tensor => value instanceof Tensor;
 export const isArray: IsLeaf<NDArray> = isNDArray;
+/** An array counts as what it is like. */
+export const isAval: IsLeaf<Aval> = (value): value is Aval =>
+  typeof value === 'object' && value !== null && 'dtype' in value && 'shape' in value;
 
 /** Calls `f` on every array leaf, with its path (`params.att_branch.weight`); everything else is kept. */
 export function mapTree<L>(tree: unknown, isLeaf: IsLeaf<L>, f: (leaf: L, path: string) => unknown, path = ''): unknown {

@@ -77,7 +77,10 @@ function trainingStep(
 export const sequenceParams = ['feature_trans.weight', 'feature_trans.bias'] as const;
 
 /** Divides the parameters into those a loss trains and those it leaves alone. */
-export function trainable(params: Params, usesFsd: boolean): { trained: Params; frozen: Params } {
+export function trainable<T>(
+  params: Readonly<Record<string, T>>,
+  usesFsd: boolean,
+): { trained: Record<string, T>; frozen: Record<string, T> } {
   const isFrozen = (name: string) => !usesFsd && (sequenceParams as readonly string[]).includes(name);
   const part = (frozen: boolean) => Object.fromEntries(Object.entries(params).filter(([name]) => isFrozen(name) === frozen));
   return { trained: part(false), frozen: part(true) };

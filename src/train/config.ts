@@ -24,6 +24,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** Files and overrides, the most general first. */
   readonly sources: readonly string[];
+  /** The same with what each of them says: {@link originOf} tells which of them a value comes from. */
+  readonly layers: readonly ConfigLayer[];
 }
 
 /**
@@ -34,7 +36,7 @@ export interface LoadedConfig {
  */
 export async function loadConfig(name: string, { sets = [] }: { readonly sets?: readonly string[] } = {}): Promise<LoadedConfig> {
   const layers = [...(await readConfigLayers(await findConfig(name))), ...sets.map(parseOverride)];
-  return { config: checkLayers(layers), sources: layers.map(layer => layer.where) };
+  return { config: checkLayers(layers), sources: layers.map(layer => layer.where), layers };
 }
 
 /**

@@ -2,8 +2,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseDocument } from 'yaml';
-import { type ConfigLayer, isMapping, nested } from './configTree.ts';
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type ConfigLayer, isMapping, nested, pathKey } from './configTree.ts';
 
 /** The folder of configurations that come with the package. */
 export const packageConfigs = fileURLToPath(new URL('../../configs', import.meta.url));
@@ -38,7 +38,10 @@ export async function readConfigLayers(path: string, above: readonly string[] = 
     const circle = [...above.slice(above.indexOf(path)), path].map(shown);
     throw new Error(`${where}: files extend each other in a circle: ${circle.join(' -> ')}`);
   }
-  const { extends: bases, ...values } = await readMapping(path, where);
+  const {
+    values: { extends: bases, ...values },
+    lines,
+  } = await readMapping(path, where);
   const layers: ConfigLayer[] = [];
   for (const base of parseExtends(bases, where)) {
     const file = await findConfig(base, dirname(path)).catch((problem: Error) => {
@@ -46,13 +49,31 @@ export async function readConfigLayers(path: string, above: readonly string[] = 
     });
     layers.push(...(await readConfigLayers(file, [...above, path])));
   }
-  return [...layers, { where, values }];
+  return [...layers, { where, values, file: { path, lines } }];
 }
 
-async function readMapping(path: string, where: string): Promise<Record<string, unknown>> {
-  const value = parseYaml(await readFile(path, 'utf8'), where) ?? {};
-  if (!isMapping(value)) throw new Error(`${where}: expected a mapping of keys to values, found ${showValue(value)}`);
-  return value;
+async function readMapping(
+  path: string,
+  where: string,
+): Promise<{ values: Record<string, unknown>; lines: ReadonlyMap<string, number> }> {
+  const counter = new LineCounter();
+  const document = yamlDocument(await readFile(path, 'utf8'), where, counter);
+  const values: unknown = document.toJS() ?? {};
+  if (!isMapping(values)) throw new Error(`${where}: expected a mapping of keys to values, found ${showValue(values)}`);
+  return { values, lines: keyLines(document.contents, counter) };
+}
+
+/** The line of each key below a node, by its path. */
+function keyLines(node: unknown, counter: LineCounter, above: readonly string[] = []): Map<string, number> {
+  const lines = new Map<string, number>();
+  if (!isMap(node)) return lines;
+  for (const { key, value } of node.items) {
+    if (!isScalar(key) || !key.range) continue;
+    const path = [...above, String(key.value)];
+    lines.set(pathKey(path), counter.linePos(key.range[0]).line);
+    for (const [below, line] of keyLines(value, counter, path)) lines.set(below, line);
+  }
+  return lines;
 }
 
 function parseExtends(value: unknown, where: string): string[] {
@@ -67,14 +88,18 @@ function parseExtends(value: unknown, where: string): string[] {
  * @throws Error naming `where`, line and column, in one line
  */
 export function parseYaml(text: string, where: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false });
+  return yamlDocument(text, where).toJS();
+}
+
+function yamlDocument(text: string, where: string, lineCounter?: LineCounter): Document {
+  const document = parseDocument(text, { prettyErrors: false, lineCounter });
   const problem = document.errors[0];
   if (problem) {
     const before = text.slice(0, problem.pos[0]).split('\n');
     const at = `${before.length}:${(before.at(-1) ?? '').length + 1}`;
     throw new Error(`${where}:${at}: not YAML (${problem.message.replace(/\s*\n\s*/g, ' ')})`);
   }
-  return document.toJS();
+  return document;
 }
 
 /**

@@ -5,6 +5,13 @@ export interface ConfigLayer {
   /** A file, or `--set a.b=value`. */
   readonly where: string;
   readonly values: Readonly<Record<string, unknown>>;
+  /** Of a file: its absolute path, and the line (from 1) of each key by its {@link pathKey}. */
+  readonly file?: { readonly path: string; readonly lines: ReadonlyMap<string, number> };
+}
+
+/** A path of keys as one text; a dot within a key does not divide it. */
+export function pathKey(path: readonly string[]): string {
+  return path.join('\0');
 }
 
 /** True for a mapping: not a list, not null. */

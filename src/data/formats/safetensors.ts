@@ -52,6 +52,23 @@ function halves(data: Uint8Array): Uint16Array {
  *   that do not follow from shape and type, tensors that overlap, leave holes or end elsewhere than the file, unknown types
  */
 export function parseSafetensors(file: Uint8Array, where: string): Safetensors {
+  const { metadata, tensors } = listSafetensors(file, where);
+  return { tensors: Object.fromEntries(tensors.map(({ name, read }) => [name, read()])), metadata };
+}
+
+/** A tensor of a `.safetensors` file that is not read yet. */
+export interface ListedTensor {
+  readonly name: string;
+  /** The format's own name of the element type, e.g. `BF16`. */
+  readonly type: string;
+  readonly shape: Shape;
+  readonly bytes: number;
+  /** As {@link parseSafetensors} gives it. */
+  readonly read: () => NDArray;
+}
+
+/** What a `.safetensors` file holds, in the order of its data, without reading values. @throws DataError as {@link parseSafetensors} */
+export function listSafetensors(file: Uint8Array, where: string): { tensors: ListedTensor[]; metadata: Record<string, string> } {
   const bytes = plainBytes(file);
   const { header, dataOffset } = readHeader(bytes, where);
   const metadata: Record<string, string> = {};
@@ -74,12 +91,15 @@ export function parseSafetensors(file: Uint8Array, where: string): Safetensors {
       `its header describes ${reached} bytes of data, found ${available}${reached > available ? ' (truncated file?)' : ''}`,
     );
   }
-  const entries = tensors.map(({ name, type, shape, begin, end, place }): [string, NDArray] => {
-    let data = bytes.subarray(dataOffset + begin, dataOffset + end);
-    if (data.byteOffset % type.bytes !== 0) data = data.slice();
-    return [name, type.decode(data, shape, place)];
+  const listed = tensors.map(({ name, dtype, type, shape, begin, end, place }): ListedTensor => {
+    const read = (): NDArray => {
+      let data = bytes.subarray(dataOffset + begin, dataOffset + end);
+      if (data.byteOffset % type.bytes !== 0) data = data.slice();
+      return type.decode(data, shape, place);
+    };
+    return { name, type: dtype, shape, bytes: end - begin, read };
   });
-  return { tensors: Object.fromEntries(entries), metadata };
+  return { tensors: listed, metadata };
 }
 
 function readHeader(bytes: Uint8Array, where: string): { header: object; dataOffset: number } {
@@ -114,6 +134,7 @@ function checkedMetadata(value: unknown, where: string): Record<string, string> 
 interface TensorInfo {
   readonly name: string;
   readonly place: string;
+  readonly dtype: string;
   readonly type: StoredType;
   readonly shape: Shape;
   /** Bytes from the start of the data. */
@@ -141,7 +162,7 @@ function checkedInfo(name: string, value: unknown, where: string): TensorInfo {
   const needed = shape.includes(0) ? 0 : shape.reduce((product, extent) => product * extent, type.bytes);
   if (end - begin !== needed)
     throw new DataError(place, `shape ${showShape(shape)} of ${dtype} needs ${needed} bytes, found ${end - begin}`);
-  return { name, place, type, shape, begin, end };
+  return { name, place, dtype, type, shape, begin, end };
 }
 
 const storedName: { readonly [D in DType]: string } = {

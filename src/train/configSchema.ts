@@ -1,0 +1,61 @@
+/** Configuration files as a JSON Schema, for editors. */
+
+import { z } from 'zod';
+import { localizationConfig } from '../localization/config.ts';
+import { isMapping } from './configTree.ts';
+
+/** A JSON Schema document. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Where the schema of localisation configurations is kept, relative to the package. */
+export const localizationSchemaFile = 'schemas/localization-config.json';
+
+const extendsSchema = {
+  description:
+    'A configuration to start from (a path relative to this file, or a name such as localization/base), or a list of them.',
+  anyOf: [
+    { type: 'string', minLength: 1 },
+    { type: 'array', items: { type: 'string', minLength: 1 } },
+  ],
+};
+
+/**
+ * The JSON Schema (2020-12) of a localisation configuration as it is written in a file: every key may be left out, since files extend
+ * each other, and `extends` is allowed. Rules between keys are not in it; loading checks those.
+ */
+export function localizationConfigSchema(): JsonSchema {
+  const { $schema, ...whole } = z.toJSONSchema(localizationConfig, { io: 'input' });
+  const schema = everythingOptional(whole) as { properties: Record<string, unknown> };
+  return {
+    $schema,
+    title: 'Inkling: temporal action localisation',
+    description: 'A configuration of inkling train. Keys that are left out come from the files named by extends.',
+    ...schema,
+    properties: { extends: extendsSchema, ...schema.properties },
+  };
+}
+
+/**
+ * A schema in which mappings may be partial and no key has a default, which would be untrue: a key that is left out keeps the value
+ * of the extended file. A mapping that is one of several forms of a value (`{start, stop, step}`) may be partial too, as merging completes it.
+ */
+function everythingOptional(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(everythingOptional);
+  if (!isMapping(node)) return node;
+  const { required: _, default: __, ...rest } = node;
+  // Every integer of JavaScript ends there; an editor need not say so.
+  if (rest.maximum === Number.MAX_SAFE_INTEGER) delete rest.maximum;
+  const kept = Object.entries(rest).map(([key, value]) => [
+    key,
+    // Names of properties are not keywords: a key named "default" or "required" stays.
+    key === 'properties' && isMapping(value)
+      ? Object.fromEntries(Object.entries(value).map(([name, below]) => [name, everythingOptional(below)]))
+      : everythingOptional(value),
+  ]);
+  return Object.fromEntries(kept);
+}
+
+/** A schema as the text of its file. */
+export function schemaText(schema: JsonSchema): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
