@@ -18,7 +18,7 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
       `expected the header "video,label" (and optionally "subset"), found ${JSON.stringify(names.join(','))}`,
     );
   }
-  const found = new Map<string, { subset?: string; labels: string[] }>();
+  const found = new Map<string, { subset?: string; labels: Set<string> }>();
   for (const { fields, line } of rows) {
     const place = `${where}, line ${line}`;
     if (fields.length !== names.length) throw new DataError(place, `expected ${names.length} fields, found ${fields.length}`);
@@ -27,7 +27,7 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
     const subset = column('subset') < 0 ? undefined : fields[column('subset')].trim() || undefined;
     const known = found.get(video);
     if (!known) {
-      found.set(video, { subset, labels: [label] });
+      found.set(video, { subset, labels: new Set([label]) });
       continue;
     }
     if (known.subset !== subset) {
@@ -36,12 +36,13 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
         `video ${JSON.stringify(video)} is in subset ${known.subset ?? '(none)'} above and ${subset ?? '(none)'} here`,
       );
     }
-    if (known.labels.includes(label))
+    if (known.labels.has(label))
       throw new DataError(place, `video ${JSON.stringify(video)} has the label ${JSON.stringify(label)} twice`);
-    known.labels.push(label);
+    known.labels.add(label);
   }
   const videos = new Map<string, VideoAnnotation>();
-  for (const [name, { subset, labels }] of found) {
+  for (const [name, { subset, labels: own }] of found) {
+    const labels = [...own];
     videos.set(name, { name, subset, labels, instances: labels.map(label => ({ label })) });
   }
   return { videos, pastDuration: [] };

@@ -39,6 +39,10 @@ const maxMemo = 2 ** 22;
 const maxOperations = 2 ** 26;
 const maxMarks = 10_000;
 
+/** Longest module or name of a global, as in PickleReader; and most names that are not on the list. */
+const maxNameLength = 1000;
+const maxMissing = 1000;
+
 /**
  * Reads a pickle (Python's serialisation, protocols 0 to 5) without executing anything: names of classes and functions are looked
  * up in the allow-list and nowhere else, and become plain values. Work and memory are bounded by the length of the pickle.
@@ -239,9 +243,13 @@ export class PickleMachine implements PickleContext {
 
   global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string') throw this.error('expected the name of a module and of a global');
+    // Texts of the memo can be put together again and again: a name costs no more than its own length.
+    if (module.length + name.length > maxNameLength)
+      throw this.error(`a name of ${module.length + name.length} characters; at most ${maxNameLength} are supported`);
     const full = `${module}.${name}`;
     const entry = this.#rules.globals.get(full);
     if (!entry) {
+      if (this.missing.size >= maxMissing) throw this.error(`more than ${maxMissing} unknown names`);
       this.missing.add(full);
       this.push(new NotAllowed());
     } else this.push('value' in entry ? entry.value : new PickleGlobal(full, entry));
@@ -274,7 +282,10 @@ export class PickleMachine implements PickleContext {
   call(callee: PickleGlobal, args: readonly unknown[]): unknown {
     const { call } = callee.entry;
     if (!call) throw this.error(`${callee.name} may be mentioned, but not called`);
-    const made = this.#attempt(() => call(args, this));
+    const made = this.#attempt(() => {
+      this.spend(args.length);
+      return call(args, this);
+    });
     if (typeof made === 'object' && made !== null && !(made instanceof NotAllowed)) {
       this.#count(made);
       if (!this.#classes.has(made)) this.#classes.set(made, callee.entry);

@@ -1,6 +1,7 @@
 import { type DType, type NDArray, ndarray, type Shape, showShape } from '../../engine/ndarray.ts';
-import { DataError, messageOf } from './dataError.ts';
+import { DataError } from './dataError.ts';
 import { decodeBfloat16, decodeFloat16 } from './float16.ts';
+import { parseJson } from './json.ts';
 import { plainBytes } from './plainBytes.ts';
 
 /** What a `.safetensors` file holds. */
@@ -71,10 +72,10 @@ export interface ListedTensor {
 export function listSafetensors(file: Uint8Array, where: string): { tensors: ListedTensor[]; metadata: Record<string, string> } {
   const bytes = plainBytes(file);
   const { header, dataOffset } = readHeader(bytes, where);
-  const metadata: Record<string, string> = {};
+  let metadata: Record<string, string> = {};
   const tensors: TensorInfo[] = [];
   for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') Object.assign(metadata, checkedMetadata(value, where));
+    if (name === '__metadata__') metadata = checkedMetadata(value, where);
     else tensors.push(checkedInfo(name, value, where));
   }
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
@@ -112,20 +113,14 @@ function readHeader(bytes: Uint8Array, where: string): { header: object; dataOff
       `its .safetensors header states ${length} bytes, found ${bytes.length - headerOffset} (truncated, or not such a file?)`,
     );
   }
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(headerOffset, dataOffset)));
-  } catch (thrown) {
-    throw new DataError(where, `its .safetensors header is not JSON (${messageOf(thrown)})`, { cause: thrown });
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new DataError(where, 'expected a JSON object as .safetensors header');
-  }
-  return { header, dataOffset };
+  const text = bytes.subarray(headerOffset, dataOffset);
+  // The format wants the brace first: no white space, no byte-order mark.
+  if (text[0] !== 0x7b) throw new DataError(where, 'expected a JSON object as .safetensors header');
+  return { header: parseJson(text, `${where}: its .safetensors header`) as object, dataOffset };
 }
 
 function checkedMetadata(value: unknown, where: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Object.values(value).some(text => typeof text !== 'string')) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || Object.values(value).some(text => typeof text !== 'string')) {
     throw new DataError(where, 'expected __metadata__ to map names to strings');
   }
   return value as Record<string, string>;

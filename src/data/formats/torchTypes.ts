@@ -36,7 +36,7 @@ export const dtypeAliases: Readonly<Record<string, string>> = {
 };
 
 /** The classes of storages, by the element type of each. An untyped storage counts bytes. */
-export const storageTypes: Readonly<Record<string, string>> = {
+export const storageTypes: ReadonlyMap<string, string> = new Map(Object.entries({
   DoubleStorage: 'float64',
   FloatStorage: 'float32',
   HalfStorage: 'float16',
@@ -55,4 +55,4 @@ export const storageTypes: Readonly<Record<string, string>> = {
   QUInt4x2Storage: 'quint4x2',
   QUInt2x4Storage: 'quint2x4',
   UntypedStorage: 'uint8',
-};
+}));

@@ -18,6 +18,9 @@ export interface ZipEntry {
 /** Deflate cannot do better than this: 258 bytes from 2 bits. */
 const maxDeflateRatio = 1032;
 
+/** Bytes of a local header before its name. */
+const localHeaderBytes = 30;
+
 /**
  * The files of a zip archive, from its central directory (stored and deflated entries, with or without zip64 records).
  * Nothing is uncompressed until an entry is read, and reading allocates no more than the stated size, which must be possible for
@@ -32,6 +35,7 @@ export function readZip(archive: Uint8Array, where: string): ZipEntry[] {
   const entries: ZipEntry[] = [];
   const names = new Set<string>();
   let at = directory.offset;
+  let packed = 0;
   for (let k = 0; k < directory.count; k++) {
     if (at + 46 > directory.end || view.getUint32(at, true) !== 0x02014b50) {
       throw new DataError(where, `damaged zip archive: entry ${k + 1} of ${directory.count} is not where its directory says`);
@@ -40,8 +44,15 @@ export function readZip(archive: Uint8Array, where: string): ZipEntry[] {
     if (names.has(record.name)) throw new DataError(where, `the archive holds ${JSON.stringify(record.name)} twice`);
     names.add(record.name);
     entries.push({ name: record.name, size: record.size, read: () => readEntry(bytes, view, record, where) });
+    packed += localHeaderBytes + record.packed;
     at = next;
   }
+  if (at !== directory.end) {
+    const left = `${directory.end - at} bytes of its directory follow`;
+    throw new DataError(where, `damaged zip archive: it states ${directory.count} entries, but ${left}`);
+  }
+  // Many entries over the same compressed bytes would unpack to far more than the archive's size allows for.
+  if (packed > directory.offset) throw new DataError(where, 'damaged zip archive: its entries overlap');
   return entries;
 }
 
@@ -153,10 +164,10 @@ function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, w
   if (record.flags & 1) throw new DataError(place, 'encrypted zip entries are not supported');
   if (method !== 0 && method !== 8)
     throw new DataError(place, `expected a stored or deflated zip entry, found compression method ${method}`);
-  if (localOffset + 30 > bytes.length || view.getUint32(localOffset, true) !== 0x04034b50) {
+  if (localOffset + localHeaderBytes > bytes.length || view.getUint32(localOffset, true) !== 0x04034b50) {
     throw new DataError(place, `damaged zip archive: no entry at byte ${localOffset}`);
   }
-  const extra = localOffset + 30 + view.getUint16(localOffset + 26, true);
+  const extra = localOffset + localHeaderBytes + view.getUint16(localOffset + 26, true);
   const start = extra + view.getUint16(localOffset + 28, true);
   if (start + packed > bytes.length) {
     throw new DataError(place, `needs ${packed} bytes at ${start}, but the archive has ${bytes.length} (truncated file?)`);
