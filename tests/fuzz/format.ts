@@ -17,8 +17,8 @@ export interface Format {
   readonly name: string;
   /** Small valid files of every variant, which are mutated. */
   readonly seeds: readonly Input[];
-  /** Inputs that are tried as they are, large ones too. */
-  readonly attacks: readonly Input[];
+  /** Inputs that are tried as they are, large ones too; made anew, so that nobody has to keep them. */
+  readonly attacks: () => readonly Input[];
   readonly tokens: readonly Uint8Array[];
   /** A valid input of random content. */
   readonly generate: (random: Random) => Input;
@@ -46,11 +46,21 @@ export interface Outcome {
   readonly finding?: string;
 }
 
+const attackCounts = new WeakMap<Format, number>();
+
+/** How many inputs of a format come before those that chance makes. */
+function attackCount(format: Format): number {
+  const count = attackCounts.get(format) ?? format.attacks().length;
+  attackCounts.set(format, count);
+  return count;
+}
+
 /** The input of an index: first the attacks, then the seeds as they are, then what chance makes of them. */
 export function inputAt(format: Format, seed: number, index: number): Input {
-  const { attacks, seeds, tokens } = format;
-  if (index < attacks.length) return attacks[index];
-  if (index < attacks.length + seeds.length) return seeds[index - attacks.length];
+  const { seeds, tokens } = format;
+  const attacks = attackCount(format);
+  if (index < attacks) return format.attacks()[index];
+  if (index < attacks + seeds.length) return seeds[index - attacks];
   const random = randomOf(seed, index);
   const material: Material = { donors: seeds.map(each => each.bytes), tokens };
   const kind = random.int(8);

@@ -18,6 +18,11 @@ type Mutation = (bytes: Uint8Array, material: Material, random: Random) => Uint8
 
 /** Pieces one after the other. */
 export function joined(...pieces: readonly Uint8Array[]): Uint8Array {
+  return joinedList(pieces);
+}
+
+/** The same of a list, which may be too long for arguments. */
+export function joinedList(pieces: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

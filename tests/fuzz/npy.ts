@@ -116,7 +116,7 @@ const seeds: readonly Input[] = [
 
 const attack = (name: string, bytes: Uint8Array, expected?: Input['expected']): Input => ({ name, bytes, expected });
 const data4 = new Uint8Array(4);
-const attacks: readonly Input[] = [
+const attacks = (): readonly Input[] => [
   attack('a header of white space', npyFile(`{'descr': '<f4', 'fortran_order': False, 'shape': (${' '.repeat(1_000_000)}x`, data4, 2), 'rejected'),
   attack('white space after a comma', npyFile(`{'descr': '<f4', 'fortran_order': False, 'shape': (1,${' '.repeat(300_000)}x`, data4, 2), 'rejected'),
   attack('a header of digits', npyFile(headerOf('<f4', `(${'1'.repeat(1_000_000)},)`), data4, 2), 'rejected'),

@@ -24,7 +24,8 @@ function read(bytes: Uint8Array): unknown {
     ensure(found.dtype === dtype && String(found.shape) === String(shape), `${entry.name} has another type or shape`);
     ensure(data.every((value, i) => Object.is(value, found.data[i])), `${entry.name} has other values`);
   }
-  describeToo(bytes, 'x.npz');
+  // Of an archive of nothing, nobody can say what it would hold.
+  if (names.length > 0) describeToo(bytes, 'x.npz');
   return arrays;
 }
 
@@ -73,7 +74,7 @@ function overlapping(): Uint8Array {
 
 const attack = (name: string, bytes: Uint8Array, expected: Input['expected'] = 'rejected'): Input => ({ name, bytes, expected });
 const [one] = files;
-const attacks: readonly Input[] = [
+const attacks = (): readonly Input[] => [
   attack('overlapping entries', overlapping()),
   attack('the same data under two names', zipOf([one, { ...one, name: 'again.npy', sameDataAs: 0 }])),
   attack('4 GB stated', zipOf([{ ...one, deflate: true, size: 0xfffffffe }])),

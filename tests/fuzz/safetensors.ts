@@ -114,7 +114,7 @@ const attack = (name: string, text: string, bytes = new Uint8Array(0), expected:
 });
 const entry = (shape: string, range: string, dtype = 'F32'): string => `{"dtype":"${dtype}","shape":${shape},"data_offsets":${range}}`;
 const four = new Uint8Array(4);
-const attacks: readonly Input[] = [
+const attacks = (): readonly Input[] => [
   attack('nested lists', '['.repeat(100_000)),
   attack('nested lists that end', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
   attack('a nested shape', `{"a":${entry(`${'['.repeat(100_000)}${']'.repeat(100_000)}`, '[0,4]')}}`, four),

@@ -35,6 +35,9 @@ export interface PickleRules<Leaf> {
 
 /** More containers, memo entries and operations are refused: a hundred times what the largest published checkpoints have. */
 const maxContainers = 2 ** 20;
+
+/** An empty dictionary is one byte of a pickle and hundreds in memory: so many are allowed, and one for every 8 bytes. */
+const freeContainers = 2 ** 17;
 const maxMemo = 2 ** 22;
 const maxOperations = 2 ** 26;
 const maxMarks = 10_000;
@@ -92,18 +95,20 @@ export class PickleMachine implements PickleContext {
   readonly #rules: PickleRules<unknown>;
   readonly #memo = new Map<number, unknown>();
   /** Lists and sets, which can be added to, unlike the tuples and frozen sets that look the same. */
-  readonly #growing = new WeakSet<object>();
+  readonly #growing = new Set<object>();
   /** Which class made an object. */
-  readonly #classes = new WeakMap<object, PickleClass>();
+  readonly #classes = new Map<object, PickleClass>();
   readonly #outer: unknown[][] = [];
   #stack: unknown[] = [];
-  #containers = 0;
+  #containersLeft: number;
   #left: number;
 
   constructor(reader: PickleReader, rules: PickleRules<unknown>) {
     this.reader = reader;
     this.#rules = rules;
-    this.#left = 4 * (reader.bytes.length - reader.at) + 2 ** 20;
+    const length = reader.bytes.length - reader.at;
+    this.#left = 4 * length + 2 ** 20;
+    this.#containersLeft = Math.min(maxContainers, freeContainers + length / 8);
   }
 
   /** Carries out operations up to STOP and returns what is on the stack. */
@@ -186,7 +191,7 @@ export class PickleMachine implements PickleContext {
   }
 
   #count<T extends object>(container: T): T {
-    if (++this.#containers > maxContainers) throw this.error(`more than ${maxContainers} lists, tuples, dictionaries and sets`);
+    if (--this.#containersLeft < 0) throw this.error('more lists, tuples, dictionaries and sets than any honest file of its length holds');
     return container;
   }
 

@@ -17,6 +17,9 @@ const maxHeaderBytes = 100_000_000;
 /** The header starts after its length, a 64-bit integer. */
 const headerOffset = 8;
 
+/** NumPy and PyTorch both stop at 64 axes. */
+const maxAxes = 64;
+
 interface StoredType {
   readonly bytes: number;
   /** `data` is aligned to `bytes`. */
@@ -147,7 +150,7 @@ function checkedInfo(name: string, value: unknown, where: string): TensorInfo {
   if (typeof dtype !== 'string' || !Object.hasOwn(storedTypes, dtype)) {
     throw new DataError(place, `expected a type out of ${Object.keys(storedTypes).join(', ')}, found ${JSON.stringify(dtype)}`);
   }
-  if (!Array.isArray(shape) || !shape.every(isSize)) throw new DataError(place, `impossible shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(shape) || shape.length > maxAxes || !shape.every(isSize)) throw new DataError(place, `impossible shape ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
     throw new DataError(place, `expected data_offsets [begin, end], found ${JSON.stringify(offsets)}`);
   }
@@ -179,17 +182,16 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, NDArray>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  const header: [name: string, value: unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   const width = (array: NDArray): number => array.data.BYTES_PER_ELEMENT;
   const entries = Object.entries(tensors).sort(([, a], [, b]) => width(b) - width(a));
   let offset = 0;
   for (const [name, { dtype, shape, data }] of entries) {
     if (name === '__metadata__') throw new DataError('safetensors', 'a tensor cannot be named __metadata__');
-    header[name] = { dtype: storedName[dtype], shape, data_offsets: [offset, offset + data.byteLength] };
+    header.push([name, { dtype: storedName[dtype], shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const length = Math.ceil(text.length / 8) * 8;
   const head = new Uint8Array(headerOffset + length).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true);

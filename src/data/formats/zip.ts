@@ -58,6 +58,8 @@ export function readZip(archive: Uint8Array, where: string): ZipEntry[] {
 
 interface DirectoryRecord {
   readonly name: string;
+  /** The name as it is written. */
+  readonly rawName: Uint8Array;
   readonly flags: number;
   readonly method: number;
   readonly crc: number;
@@ -99,7 +101,8 @@ function findDirectory(view: DataView, where: string): { offset: number; end: nu
     offset = uint64(view, zip64 + 48);
     end = zip64;
   }
-  if (offset + size > end || count * 46 > size) {
+  // Nothing between the directory and its end record: readers that look for it from either side must find the same one.
+  if (offset + size !== end || count * 46 > size) {
     throw new DataError(where, `damaged zip archive: a directory of ${count} entries in ${size} bytes at ${offset} does not fit`);
   }
   return { offset, end: offset + size, count };
@@ -116,12 +119,14 @@ function readRecord(
   const extraLength = view.getUint16(at + 30, true);
   const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
   if (next > end) throw new DataError(where, 'damaged zip archive: an entry runs past the end of its directory');
-  const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
+  const rawName = bytes.subarray(at + 46, at + 46 + nameLength);
+  const name = new TextDecoder().decode(rawName);
   const extra = at + 46 + nameLength;
   const narrow = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
   const [size, packed, localOffset] = widened(view, narrow, extra, extra + extraLength, `${where}: ${name}`);
   return {
     name,
+    rawName,
     flags: view.getUint16(at + 8, true),
     method: view.getUint16(at + 10, true),
     crc: view.getUint32(at + 16, true),
@@ -159,7 +164,7 @@ function widened(view: DataView, narrow: readonly number[], start: number, end: 
 const sizesFollow = 8;
 
 function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, where: string): Uint8Array {
-  const { name, method, packed, size, localOffset } = record;
+  const { name, rawName, method, packed, size, localOffset } = record;
   const place = `${where}: ${name}`;
   if (record.flags & 1) throw new DataError(place, 'encrypted zip entries are not supported');
   if (method !== 0 && method !== 8)
@@ -181,6 +186,11 @@ function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, w
         `its header states ${localSize} bytes (${localPacked} packed), the archive's directory ${size} (${packed} packed)`,
       );
     }
+  }
+  const written = bytes.subarray(localOffset + localHeaderBytes, extra);
+  if (written.length !== rawName.length || written.some((byte, i) => byte !== rawName[i])) {
+    const found = JSON.stringify(new TextDecoder().decode(written.subarray(0, 100)));
+    throw new DataError(place, `damaged zip archive: its header states the name ${found}`);
   }
   const data = bytes.subarray(start, start + packed);
   const content = method === 0 ? data : inflateBounded(data, size, place);
