@@ -155,7 +155,9 @@ function save(format: Format, findings: readonly Finding[]): void {
     mkdirSync(values.out, { recursive: true });
     const path = join(values.out, `${format.name}-${seed}-${index}.bin`);
     writeFileSync(path, inputAt(format, seed, index).bytes);
-    console.error(`${format.name} ${index} (${name}): ${problem}\n  ${path}; again: npm run fuzz -- --format ${format.name} --seed ${seed} --only ${index}`);
+    console.error(
+      `${format.name} ${index} (${name}): ${problem}\n  ${path}; again: npm run fuzz -- --format ${format.name} --seed ${seed} --only ${index}`,
+    );
   }
   for (const [kind, count] of kinds) if (count > 3) console.error(`${format.name}: ${count} times: ${kind}`);
 }
@@ -182,7 +184,19 @@ if (values.only !== undefined) {
     const result = await fuzz(format);
     const { inputs, accepted, rejected, seconds, slowest, peak, findings } = result;
     console.log(
-      row([format.name, inputs, accepted, rejected, seconds.toFixed(0), slowest.toFixed(0), (peak / 2 ** 20).toFixed(0), findings.length]),
+      row([
+        format.name,
+        inputs,
+        accepted,
+        rejected,
+        seconds.toFixed(0),
+        slowest.toFixed(0),
+        (peak / 2 ** 20).toFixed(0),
+        findings.length,
+      ]),
+    );
+    console.error(
+      `${format.name}: the slowest input is ${result.slowestIndex} (${inputAt(format, seed, Math.max(0, result.slowestIndex)).name})`,
     );
     save(format, findings);
     if (findings.length > 0) process.exitCode = 1;

@@ -44,4 +44,6 @@ for (; index < to && performance.now() < deadline; index++) {
   ];
   for (const problem of problems) if (problem !== undefined) report({ index, name: input.name, problem });
 }
-report({ done: { inputs: index - from, accepted, rejected, slowest, slowestIndex, peak: process.resourceUsage().maxRSS * 1024 } });
+report({
+  done: { inputs: index - from, accepted, rejected, slowest, slowestIndex, peak: process.resourceUsage().maxRSS * 1024 },
+});

@@ -17,11 +17,14 @@ export interface TrainingState {
   readonly optimizer: OptimizerState;
 }
 
+/** The name of a file in the same folder: runs are handed on, and must not make anyone read files elsewhere. */
+const besideName = z.string().regex(/^(?!\.{1,2}$)[^/\\\0]+$/);
+
 /** The file that names a checkpoint's files; it is written after them, so what it names is whole. */
 const pointerSchema = z.object({
   epoch: z.number().int().nonnegative(),
-  weights: z.string(),
-  optimizer: z.string().optional(),
+  weights: besideName,
+  optimizer: besideName.optional(),
   metric: z.string().optional(),
   value: z.number().optional(),
 });
@@ -35,8 +38,14 @@ const fileName = (epoch: number, kind: string): string => `epoch-${String(epoch)
 export async function readPointer(run: string, name: CheckpointName): Promise<Pointer | undefined> {
   const path = pointerPath(run, name);
   if (!(await exists(path))) return undefined;
-  const parsed = pointerSchema.safeParse(await readJson(path));
-  if (!parsed.success) throw new DataError(path, 'expected {epoch, weights}, found something else');
+  return parsePointer(await readJson(path), path);
+}
+
+/** A pointer from its JSON. @throws DataError naming `where` if it is none, or names files outside its folder */
+export function parsePointer(json: unknown, where: string): Pointer {
+  const parsed = pointerSchema.safeParse(json);
+  if (!parsed.success)
+    throw new DataError(where, 'expected {epoch, weights} with names of files beside it, found something else');
   return parsed.data;
 }
 
@@ -103,12 +112,16 @@ export async function loadLast(run: string): Promise<TrainingState | undefined> 
   const { tensors: params } = await readWeights(join(folderOf(run), pointer.weights));
   const path = join(folderOf(run), pointer.optimizer ?? fileName(pointer.epoch, '.optimizer'));
   const { tensors, metadata } = await readWeights(path);
-  const slots: Record<string, Params> = {};
+  // Names come from the file: a slot named __proto__ must be no more than a slot of that name.
+  const found = new Map<string, Map<string, NDArray>>();
   for (const [key, array] of Object.entries(tensors)) {
     const [slot, ...name] = key.split('/');
-    slots[slot] ??= {};
-    slots[slot][name.join('/')] = array;
+    const arrays = found.get(slot) ?? new Map<string, NDArray>();
+    found.set(slot, arrays.set(name.join('/'), array));
   }
+  const slots: Record<string, Params> = Object.fromEntries(
+    [...found].map(([slot, arrays]) => [slot, Object.fromEntries(arrays)]),
+  );
   const step = Number(metadata.step);
   if (!Number.isInteger(step)) throw new DataError(path, `expected the number of steps in the metadata, found ${metadata.step}`);
   return { epoch: pointer.epoch, params, optimizer: { step, slots } };

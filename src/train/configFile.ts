@@ -2,7 +2,20 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, Parser, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from 'yaml';
 import { readText } from '../data/files.ts';
 import { DataError, messageOf } from '../data/formats/dataError.ts';
 import { type ConfigLayer, isMapping, nested, pathKey } from './configTree.ts';
@@ -114,23 +127,28 @@ function readYaml(text: string, where: string, lineCounter?: LineCounter): { doc
     // A tag that is not known is only a warning there; but what it asks for would not be done.
     const problem = document.errors[0] ?? document.warnings[0];
     if (problem) throw bad(`not YAML (${problem.message})`, problem.pos[0]);
-    visit(document, {
-      Map(_, { items }) {
-        // The library's own check compares each key with all others.
-        const known = new Set<string>();
-        for (const { key } of items) {
-          const at = isNode(key) ? key.range?.[0] : undefined;
-          // Keys of mappings become texts: 1 and "1" would be one.
-          if (!isScalar(key) || typeof key.value !== 'string') throw bad('expected a text as key (in quotes, if need be)', at);
-          if (known.has(key.value)) throw bad(`the key ${JSON.stringify(key.value)} is there twice`, at);
-          known.add(key.value);
-        }
-      },
+    const anchors = new Map<string, unknown>();
+    visit(document, (_, node, path) => {
+      if (isAlias(node) && path.includes(anchors.get(node.source) as Node)) throw bad(`*${node.source} stands for what holds it`);
+      if (isNode(node) && !isAlias(node) && node.anchor) anchors.set(node.anchor, node);
+      if (isMap(node)) checkKeys(node, bad);
     });
     return { document, value: document.toJS() };
   } catch (thrown) {
     // Aliases that multiply out, or stand for what holds them.
     throw thrown instanceof DataError ? thrown : bad(`not YAML (${messageOf(thrown)})`);
+  }
+}
+
+/** Keys are texts, each there once. (The library's own check compares each with all others.) */
+function checkKeys({ items }: YAMLMap, bad: (problem: string, at?: number) => DataError): void {
+  const known = new Set<string>();
+  for (const { key } of items) {
+    const at = isNode(key) ? key.range?.[0] : undefined;
+    // As keys of an object, 1 and "1" would be one.
+    if (!isScalar(key) || typeof key.value !== 'string') throw bad('expected a text as key (in quotes, if need be)', at);
+    if (known.has(key.value)) throw bad(`the key ${JSON.stringify(key.value)} is there twice`, at);
+    known.add(key.value);
   }
 }
 

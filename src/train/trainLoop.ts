@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { exists, prefetch, readText, writeFileAtomic } from '../data/index.ts';
+import { parseJson } from '../data/formats/json.ts';
+import { DataError, exists, prefetch, readText, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { adam, allFinite, type OptimizerState, type Params } from '../nn/index.ts';
 import { loadLast, readPointer, saveBest, saveLast, type TrainingState } from './checkpoint.ts';
@@ -175,8 +176,17 @@ const recordsPath = (run: string): string => join(run, 'metrics.jsonl');
 /** The records of the epochs that the checkpoint includes; later ones will be made again. */
 async function readRecords(run: string, epoch: number): Promise<EpochRecord[]> {
   if (!(await exists(recordsPath(run)))) return [];
-  const lines = (await readText(recordsPath(run))).split('\n').filter(line => line !== '');
-  return lines.map(line => JSON.parse(line) as EpochRecord).filter(record => record.epoch <= epoch);
+  return parseEpochRecords(await readText(recordsPath(run)), recordsPath(run)).filter(record => record.epoch <= epoch);
+}
+
+/** The lines of `metrics.jsonl`. @throws DataError naming the line that is no record of an epoch */
+export function parseEpochRecords(text: string, where: string): EpochRecord[] {
+  return text.split('\n').flatMap((line, i) => {
+    if (line === '') return [];
+    const record = parseJson(line, `${where}, line ${i + 1}`) as EpochRecord | null;
+    if (!Number.isSafeInteger(record?.epoch)) throw new DataError(`${where}, line ${i + 1}`, 'expected the record of an epoch');
+    return [record as EpochRecord];
+  });
 }
 
 async function writeRecords(run: string, records: readonly EpochRecord[]): Promise<void> {

@@ -144,8 +144,13 @@ const recordSchema = z.object({ classes: z.array(z.string()).min(1), from: z.str
 /** The classes of a run, whose order its weights have, and what it was started from. @throws DataError if `run.json` is damaged. */
 async function readRecord(out: string): Promise<{ classes: string[]; from?: string }> {
   const path = join(out, recordFile);
-  const parsed = recordSchema.safeParse(await readJson(path));
-  if (!parsed.success) throw new DataError(path, 'expected {classes, from}, found something else');
+  return parseRunRecord(await readJson(path), path);
+}
+
+/** What `run.json` says. @throws DataError naming `where` if it is something else */
+export function parseRunRecord(json: unknown, where: string): { classes: string[]; from?: string } {
+  const parsed = recordSchema.safeParse(json);
+  if (!parsed.success) throw new DataError(where, 'expected {classes, from}, found something else');
   return { classes: parsed.data.classes, from: parsed.data.from ?? undefined };
 }
 

@@ -160,7 +160,10 @@ function listed(bytes: Uint8Array): Listed[] {
 export function checkArchive(bytes: Uint8Array): void {
   const entries = readZip(bytes, 'x.zip');
   const expected = listed(bytes);
-  ensure(String(entries.map(entry => entry.name)) === String(expected.map(entry => entry.name)), 'other names than in the directory');
+  ensure(
+    String(entries.map(entry => entry.name)) === String(expected.map(entry => entry.name)),
+    'other names than in the directory',
+  );
   ensure(new Set(entries.map(entry => entry.name)).size === entries.length, 'a name twice');
   entries.forEach((entry, i) => {
     ensure(Object.keys(entry).join() === 'name,size,read', 'an entry is more than its name, its size and its content');
@@ -169,7 +172,10 @@ export function checkArchive(bytes: Uint8Array): void {
     const start = offset + 30 + bytes[offset + 26] + 256 * bytes[offset + 27] + bytes[offset + 28] + 256 * bytes[offset + 29];
     const data = bytes.subarray(start, start + packed);
     ensure(content.length === entry.size && crc32(content) === crc, `the checksum of ${entry.name} is wrong`);
-    ensure(Buffer.from(content).equals(method === 8 ? inflateRawSync(data) : data), `the content of ${entry.name} is not what zlib reads`);
+    ensure(
+      Buffer.from(content).equals(method === 8 ? inflateRawSync(data) : data),
+      `the content of ${entry.name} is not what zlib reads`,
+    );
   });
 }
 
@@ -191,7 +197,19 @@ const lies: readonly ((random: Random) => Partial<Packed>)[] = [
   random => ({ crc: random.uint32() }),
   random => ({ method: random.pick([0, 1, 8, 9, 12, 99]) }),
   random => ({ flags: random.pick([1, 8, 0x40, 0x800, 0x2000]) }),
-  random => ({ name: random.pick(['../../x.npy', '/etc/passwd', 'C:\\x.npy', 'a\0b.npy', '__proto__.npy', 'constructor', '', '\x1b[2J.npy', 'x'.repeat(5000)]) }),
+  random => ({
+    name: random.pick([
+      '../../x.npy',
+      '/etc/passwd',
+      'C:\\x.npy',
+      'a\0b.npy',
+      '__proto__.npy',
+      'constructor',
+      '',
+      '\x1b[2J.npy',
+      'x'.repeat(5000),
+    ]),
+  }),
   () => ({ localName: 'other.npy' }),
   random => ({ packed: Uint8Array.from({ length: random.int(64) }, () => random.int(256)), method: 8 }),
 ];

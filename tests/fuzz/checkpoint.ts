@@ -27,7 +27,8 @@ export function checkValues(root: unknown, length: number): StoredTensor[] {
     if (Array.isArray(value) || value instanceof Set) for (const each of value) open.push(each);
     else if (value instanceof Map) for (const [key, each] of value) open.push(key, each);
     else if (value instanceof StoredTensor) tensors.add(value);
-    else if (value instanceof PickleGlobal) ensure(!/^(posix|os|nt|sys|subprocess)\b|eval|exec|system/.test(value.name), value.name);
+    else if (value instanceof PickleGlobal)
+      ensure(!/^(posix|os|nt|sys|subprocess)\b|eval|exec|system/.test(value.name), value.name);
     else ensure(isPlain(value), () => `it holds ${Object.prototype.toString.call(value)}`);
   }
   return [...tensors];
@@ -39,12 +40,18 @@ export function readCheckpoint(bytes: Uint8Array, name: string): CheckpointValue
   let unread: unknown;
   for (const tensor of checkValues(tree, bytes.length)) {
     const { shape } = tensor;
-    ensure(shape.every(extent => Number.isSafeInteger(extent) && extent >= 0), () => `a shape of [${shape}]`);
+    ensure(
+      shape.every(extent => Number.isSafeInteger(extent) && extent >= 0),
+      () => `a shape of [${shape}]`,
+    );
     const count = shape.includes(0) ? 0 : shape.reduce((product, extent) => product * extent, 1);
     if (count > maxElements) continue;
     try {
       const array = tensor.read();
-      ensure(String(array.shape) === String(shape) && array.data.length === count, () => `[${shape}] is read as [${array.shape}]`);
+      ensure(
+        String(array.shape) === String(shape) && array.data.length === count,
+        () => `[${shape}] is read as [${array.shape}]`,
+      );
     } catch (thrown) {
       // Values that do not fit, or types that are only listed: the others are read all the same.
       if (!(thrown instanceof Error) || thrown.name !== 'DataError') throw thrown;
@@ -131,11 +138,18 @@ export function torchZip(pickle: Uint8Array, storages: readonly Uint8Array[], bi
   ]);
 }
 
-const magic = joined(op.protocol(2), Uint8Array.of(0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19), op.stop);
+const magic = joined(
+  op.protocol(2),
+  Uint8Array.of(0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19),
+  op.stop,
+);
 const machine = pickleOf(op.emptyDict, op.text('little_endian'), Uint8Array.of(0x88), op.setItem);
 
 /** The legacy format: an object, its storages' keys, and the storages with their numbers of elements. */
-export function torchLegacy(pickle: Uint8Array, storages: readonly { readonly count: number | bigint; readonly content: Uint8Array }[]): Uint8Array {
+export function torchLegacy(
+  pickle: Uint8Array,
+  storages: readonly { readonly count: number | bigint; readonly content: Uint8Array }[],
+): Uint8Array {
   const keys = pickleOf(op.emptyList, op.mark, ...storages.map((_, i) => op.text(String(i))), op.appends);
   const data = storages.map(({ count, content }) => joined(op.long(BigInt(count)).subarray(2), content));
   return joined(magic, pickleOf(op.int(1001)), machine, pickle, keys, ...data);
@@ -162,7 +176,14 @@ export function anyCheckpoint(format: 'zip' | 'legacy', random: Random): Input {
     joined(op.text(`w${i}`), tensorCode(view, storages[view.storage].type, storages[view.storage].count)),
   );
   const pickle = pickleOf(op.emptyDict, op.mark, ...entries, op.setItems);
-  const bytes = format === 'zip' ? torchZip(pickle, storages.map(({ content }) => content), bigEndian) : torchLegacy(pickle, storages);
+  const bytes =
+    format === 'zip'
+      ? torchZip(
+          pickle,
+          storages.map(({ content }) => content),
+          bigEndian,
+        )
+      : torchLegacy(pickle, storages);
   const check = (tree: unknown): void => {
     ensure(tree instanceof Map, 'no dictionary');
     all.forEach(({ storage, offset, shape, strides }, i) => {

@@ -13,26 +13,35 @@ function small(pattern: number, bits: number): number {
   const fraction = (pattern & (2 ** bits - 1)) / 2 ** bits;
   const bias = 2 ** (14 - bits) - 1;
   const largest = 2 ** (15 - bits) - 1;
-  const size = exponent === largest ? (fraction ? Number.NaN : 1 / 0) : exponent ? (1 + fraction) * 2 ** (exponent - bias) : fraction * 2 ** (1 - bias);
+  const size =
+    exponent === largest
+      ? fraction
+        ? Number.NaN
+        : 1 / 0
+      : exponent
+        ? (1 + fraction) * 2 ** (exponent - bias)
+        : fraction * 2 ** (1 - bias);
   return pattern >> 15 ? -size : size;
 }
 
 /** Element types: bytes, and how one element is read. Those of one byte and those that become another type included. */
-export const decoders: ReadonlyMap<string, readonly [bytes: number, decode: Decode]> = new Map<string, readonly [number, Decode]>([
-  ['float64', [8, (v, at, little) => v.getFloat64(at, little)]],
-  ['float32', [4, (v, at, little) => v.getFloat32(at, little)]],
-  ['float16', [2, (v, at, little) => small(v.getUint16(at, little), 10)]],
-  ['bfloat16', [2, (v, at, little) => small(v.getUint16(at, little), 7)]],
-  ['int64', [8, (v, at, little) => v.getBigInt64(at, little)]],
-  ['int32', [4, (v, at, little) => v.getInt32(at, little)]],
-  ['int16', [2, (v, at, little) => v.getInt16(at, little)]],
-  ['int8', [1, (v, at) => v.getInt8(at)]],
-  ['uint64', [8, (v, at, little) => v.getBigUint64(at, little)]],
-  ['uint32', [4, (v, at, little) => v.getUint32(at, little)]],
-  ['uint16', [2, (v, at, little) => v.getUint16(at, little)]],
-  ['uint8', [1, (v, at) => v.getUint8(at)]],
-  ['bool', [1, (v, at) => v.getUint8(at)]],
-]);
+export const decoders: ReadonlyMap<string, readonly [bytes: number, decode: Decode]> = new Map<string, readonly [number, Decode]>(
+  [
+    ['float64', [8, (v, at, little) => v.getFloat64(at, little)]],
+    ['float32', [4, (v, at, little) => v.getFloat32(at, little)]],
+    ['float16', [2, (v, at, little) => small(v.getUint16(at, little), 10)]],
+    ['bfloat16', [2, (v, at, little) => small(v.getUint16(at, little), 7)]],
+    ['int64', [8, (v, at, little) => v.getBigInt64(at, little)]],
+    ['int32', [4, (v, at, little) => v.getInt32(at, little)]],
+    ['int16', [2, (v, at, little) => v.getInt16(at, little)]],
+    ['int8', [1, (v, at) => v.getInt8(at)]],
+    ['uint64', [8, (v, at, little) => v.getBigUint64(at, little)]],
+    ['uint32', [4, (v, at, little) => v.getUint32(at, little)]],
+    ['uint16', [2, (v, at, little) => v.getUint16(at, little)]],
+    ['uint8', [1, (v, at) => v.getUint8(at)]],
+    ['bool', [1, (v, at) => v.getUint8(at)]],
+  ],
+);
 
 /** What an element type becomes when it is read; uint32 becomes int32 or int64 as its values ask for. */
 const becomes: Readonly<Record<string, readonly string[]>> = {

@@ -3,11 +3,12 @@ import { DataError } from '../../src/data/formats/dataError.ts';
 import { type Material, maxLength, mutate } from './mutate.ts';
 import { type Random, randomOf } from './random.ts';
 
-/** An input and what must come of it; without `expected`, anything but a finding. */
+/** An input and what must come of it. */
 export interface Input {
   readonly name: string;
   readonly bytes: Uint8Array;
-  readonly expected?: 'accepted' | 'rejected';
+  /** Default: either, but no finding. */
+  readonly expected?: 'accepted' | 'rejected' | 'either';
   /** What `read` must give for it. @throws Wrong if it is something else */
   readonly check?: (value: unknown) => void;
 }
@@ -81,7 +82,7 @@ export function tryInput(format: Format, input: Input): Outcome {
     for (const key of Reflect.ownKeys(Object.prototype).slice(prototypeKeys)) Reflect.deleteProperty(Object.prototype, key);
     return { ...result, finding: 'the prototype of all objects was changed' };
   }
-  if (result.finding === undefined && input.expected !== undefined && input.expected !== result.outcome) {
+  if (result.finding === undefined && ![undefined, 'either', result.outcome].includes(input.expected)) {
     return { ...result, finding: `${input.name}: should be ${input.expected}, is ${result.outcome} (${result.message ?? ''})` };
   }
   return result;

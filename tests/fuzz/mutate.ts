@@ -62,7 +62,8 @@ const setInteger: Mutation = (bytes, _, random) => {
   const at = random.int(bytes.length - width + 1);
   const little = !random.once(4);
   const all = (1n << BigInt(8 * width)) - 1n;
-  const old = width === 8 ? view.getBigUint64(at, little) : BigInt(width === 4 ? view.getUint32(at, little) : view.getUint16(at, little));
+  const old =
+    width === 8 ? view.getBigUint64(at, little) : BigInt(width === 4 ? view.getUint32(at, little) : view.getUint16(at, little));
   const near = BigInt(random.int(9) - 4);
   const value = random.pick([
     0n,
@@ -104,7 +105,11 @@ const mutations: readonly Mutation[] = [
   changeByte((_, random) => random.int(256)),
   changeByte((byte, random) => (byte + random.pick([1, 255])) & 255),
   (bytes, _, random) => bytes.subarray(0, random.int(bytes.length)),
-  (bytes, _, random) => joined(bytes, Uint8Array.from({ length: 1 + random.int(16) }, () => random.pick([0, 0x20, random.int(256)]))),
+  (bytes, _, random) =>
+    joined(
+      bytes,
+      Uint8Array.from({ length: 1 + random.int(16) }, () => random.pick([0, 0x20, random.int(256)])),
+    ),
   (bytes, _, random) => {
     const [start, end] = stretch(bytes.length, random);
     return replaced(bytes, start, end - start, new Uint8Array(0));

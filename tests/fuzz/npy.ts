@@ -65,7 +65,10 @@ function read(bytes: Uint8Array): unknown {
   ensureElements(array, type, shape, { bytes, start, little: descr[0] !== '>', offsets });
   const again = parseNpy(encodeNpy(array), 'again.npy');
   const raw = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer => Buffer.from(buffer, byteOffset, byteLength);
-  ensure(raw(again.data).equals(raw(array.data)) && String(again.shape) === String(array.shape), 'writing and reading changes it');
+  ensure(
+    raw(again.data).equals(raw(array.data)) && String(again.shape) === String(array.shape),
+    'writing and reading changes it',
+  );
   return array;
 }
 
@@ -93,13 +96,21 @@ function restructure(random: Random, material: Material): Uint8Array {
   const code = random.pick(Object.keys(typeOf));
   const shape = Array.from({ length: random.int(4) }, () => random.int(4));
   const bytes = shape.reduce((product, extent) => product * extent, 1) * decoders.get(typeOf[code])![0];
-  const header = mutate(new Uint8Array(Buffer.from(headerOf(random.pick(['<', '>', '|']) + code, tupleOf(shape), random.once(2)))), material, random);
+  const header = mutate(
+    new Uint8Array(Buffer.from(headerOf(random.pick(['<', '>', '|']) + code, tupleOf(shape), random.once(2)))),
+    material,
+    random,
+  );
   return npyFile(Buffer.from(header).toString('latin1'), new Uint8Array(bytes), random.pick([1, 2, 3]));
 }
 
 const seed = (name: string, header: string, bytes: number, version = 1): Input => ({
   name,
-  bytes: npyFile(header, Uint8Array.from({ length: bytes }, (_, i) => (header.includes('b1') ? i & 1 : i % 64)), version),
+  bytes: npyFile(
+    header,
+    Uint8Array.from({ length: bytes }, (_, i) => (header.includes('b1') ? i & 1 : i % 64)),
+    version,
+  ),
   expected: 'accepted',
 });
 
@@ -117,14 +128,30 @@ const seeds: readonly Input[] = [
 const attack = (name: string, bytes: Uint8Array, expected?: Input['expected']): Input => ({ name, bytes, expected });
 const data4 = new Uint8Array(4);
 const attacks = (): readonly Input[] => [
-  attack('a header of white space', npyFile(`{'descr': '<f4', 'fortran_order': False, 'shape': (${' '.repeat(1_000_000)}x`, data4, 2), 'rejected'),
-  attack('white space after a comma', npyFile(`{'descr': '<f4', 'fortran_order': False, 'shape': (1,${' '.repeat(300_000)}x`, data4, 2), 'rejected'),
+  attack(
+    'a header of white space',
+    npyFile(`{'descr': '<f4', 'fortran_order': False, 'shape': (${' '.repeat(1_000_000)}x`, data4, 2),
+    'rejected',
+  ),
+  attack(
+    'white space after a comma',
+    npyFile(`{'descr': '<f4', 'fortran_order': False, 'shape': (1,${' '.repeat(300_000)}x`, data4, 2),
+    'rejected',
+  ),
   attack('a header of digits', npyFile(headerOf('<f4', `(${'1'.repeat(1_000_000)},)`), data4, 2), 'rejected'),
   attack('a header of ones', npyFile(headerOf('<f4', `(${'1,'.repeat(300_000)})`), data4, 2), 'rejected'),
   attack('a long type', npyFile(headerOf(`<${'f'.repeat(100_000)}`, '()'), data4, 2), 'rejected'),
   attack('line breaks in the type', npyFile(headerOf('<f4\x1b[2J\n\r\x85', '()'), data4), 'rejected'),
-  attack('a product beyond all doubles, times zero', npyFile(headerOf('<f4', `(${'9007199254740991,'.repeat(30)}0)`), new Uint8Array(0)), 'accepted'),
-  attack('the same in Fortran order', npyFile(headerOf('<f4', `(${'9007199254740991,'.repeat(30)}0)`, true), new Uint8Array(0)), 'accepted'),
+  attack(
+    'a product beyond all doubles, times zero',
+    npyFile(headerOf('<f4', `(${'9007199254740991,'.repeat(30)}0)`), new Uint8Array(0)),
+    'accepted',
+  ),
+  attack(
+    'the same in Fortran order',
+    npyFile(headerOf('<f4', `(${'9007199254740991,'.repeat(30)}0)`, true), new Uint8Array(0)),
+    'accepted',
+  ),
   attack('2^62 elements', npyFile(headerOf('<f4', '(2147483648, 2147483648)'), data4), 'rejected'),
   attack('a product that wraps to 1', npyFile(headerOf('|u1', '(4294967297, 4294967297)'), new Uint8Array(1)), 'rejected'),
   attack('negative sizes', npyFile(headerOf('<f4', '(-1, -1)'), data4), 'rejected'),

@@ -1,8 +1,8 @@
 /** `.npz`, and zip archives as such: sizes and checksums that lie, bombs, overlaps, and names that want to be paths. */
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
+import { encodeNpy, parseNpy } from '../../src/data/formats/npy.ts';
 import { encodeNpz, parseNpz } from '../../src/data/formats/npz.ts';
-import { parseNpy, encodeNpy } from '../../src/data/formats/npy.ts';
 import { readZip } from '../../src/data/formats/zip.ts';
 import { fromNumbers, type NDArray, zeros } from '../../src/engine/ndarray.ts';
 import { anyChange, checkArchive, type Packed, repacked, zipOf } from './archive.ts';
@@ -22,7 +22,10 @@ function read(bytes: Uint8Array): unknown {
     const found = arrays[entry.name.slice(0, -'.npy'.length)];
     ensure(Object.hasOwn(arrays, entry.name.slice(0, -'.npy'.length)), `${entry.name} is missing`);
     ensure(found.dtype === dtype && String(found.shape) === String(shape), `${entry.name} has another type or shape`);
-    ensure(data.every((value, i) => Object.is(value, found.data[i])), `${entry.name} has other values`);
+    ensure(
+      data.every((value, i) => Object.is(value, found.data[i])),
+      `${entry.name} has other values`,
+    );
   }
   // Of an archive of nothing, nobody can say what it would hold.
   if (names.length > 0) describeToo(bytes, 'x.npz');
@@ -34,7 +37,10 @@ const small: Readonly<Record<string, NDArray>> = {
   labels: fromNumbers([1, -1], [2], 'int64'),
   mask: fromNumbers([1, 0, 1], [3], 'bool'),
 };
-const files: readonly Packed[] = Object.entries(small).map(([name, array]) => ({ name: `${name}.npy`, content: encodeNpy(array) }));
+const files: readonly Packed[] = Object.entries(small).map(([name, array]) => ({
+  name: `${name}.npy`,
+  content: encodeNpy(array),
+}));
 
 const accepted = (name: string, bytes: Uint8Array): Input => ({ name, bytes, expected: 'accepted' });
 const seeds: readonly Input[] = [
@@ -56,7 +62,9 @@ function generate(random: Random): Input {
 
 function restructure(random: Random, material: Material): Uint8Array {
   // Half the time an array becomes another (perhaps damaged) file of NumPy's.
-  const change = random.once(2) ? anyChange({ ...material, tokens: npyFormat.tokens }, random) : () => random.pick(npyFormat.seeds).bytes;
+  const change = random.once(2)
+    ? anyChange({ ...material, tokens: npyFormat.tokens }, random)
+    : () => random.pick(npyFormat.seeds).bytes;
   return repacked(files, change, random);
 }
 
@@ -88,12 +96,19 @@ const attacks = (): readonly Input[] => [
   attack('a path upwards', zipOf([{ ...one, name: '../../../tmp/x.npy' }]), 'accepted'),
   attack('an absolute path', zipOf([{ ...one, name: '/etc/x.npy' }]), 'accepted'),
   attack('a NUL in a name', zipOf([{ ...one, name: 'x.npy\0.npy' }]), 'accepted'),
-  attack('a prototype', zipOf([{ ...one, name: '__proto__.npy' }, { ...one, name: 'constructor.npy' }]), 'accepted'),
+  attack(
+    'a prototype',
+    zipOf([
+      { ...one, name: '__proto__.npy' },
+      { ...one, name: 'constructor.npy' },
+    ]),
+    'accepted',
+  ),
   attack('a name that clears the screen', zipOf([{ ...one, name: '\x1b[2J\r\n\x9b2J', content: one.content }])),
   attack('a long wrong name', zipOf([{ ...one, name: 'x'.repeat(60000) }])),
   attack('a long name of a damaged array', zipOf([{ ...one, name: `${'x'.repeat(60000)}.npy`, content: new Uint8Array(3) }])),
   attack('encrypted', zipOf([{ ...one, flags: 1 }])),
-  attack('a comment that holds an end record', joined(zipOf(files), zipOf([])), undefined),
+  attack('a comment that holds an end record', joined(zipOf(files), zipOf([])), 'either'),
 ];
 
 export const npzFormat: Format = {

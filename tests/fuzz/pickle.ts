@@ -43,7 +43,8 @@ function codeOf(value: Plain): Uint8Array {
 
 /** The same plain values, of lists and maps. */
 function same(a: unknown, b: unknown): boolean {
-  if (a instanceof Map && b instanceof Map) return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)));
+  if (a instanceof Map && b instanceof Map)
+    return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)));
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((value, i) => same(value, b[i]));
   return Object.is(a, b);
 }
@@ -61,7 +62,11 @@ function restructure(random: Random, _: Material): Uint8Array {
   return changedOperations(random.pick(programs), random.pick(programs), random);
 }
 
-const attack = (name: string, ...code: readonly Uint8Array[]): Input => ({ name, bytes: pickleOf(...code), expected: 'rejected' });
+const attack = (name: string, ...code: readonly Uint8Array[]): Input => ({
+  name,
+  bytes: pickleOf(...code),
+  expected: 'rejected',
+});
 const any = (name: string, ...code: readonly Uint8Array[]): Input => ({ name, bytes: pickleOf(...code) });
 const memoized = (index: number, ...code: readonly Uint8Array[]): Uint8Array => joined(...code, op.put(index), op.pop);
 const call = (callee: number, args: number): Uint8Array => joined(op.get1(callee), op.get1(args), op.reduce, op.pop);
@@ -74,7 +79,17 @@ const tupleOf = (index: number, ...parts: readonly Uint8Array[]): Uint8Array => 
 /** A storage in the legacy format, as bytes inside a pickle. */
 const blob = op.bytes(
   torchLegacy(
-    pickleOf(op.mark, op.text('storage'), op.global('torch', 'FloatStorage'), op.text('0'), op.text('cpu'), op.int(1), op.none, op.tuple, op.persistent),
+    pickleOf(
+      op.mark,
+      op.text('storage'),
+      op.global('torch', 'FloatStorage'),
+      op.text('0'),
+      op.text('cpu'),
+      op.int(1),
+      op.none,
+      op.tuple,
+      op.persistent,
+    ),
     [{ count: 1, content: new Uint8Array(4) }],
   ),
 );
@@ -87,7 +102,11 @@ const attacks = (): readonly Input[] => [
   attack('a list of itself', op.emptyList, op.put(0), op.get(0), op.append),
   attack('a dictionary of itself', op.emptyDict, op.put(0), op.none, op.get(0), op.setItem),
   attack('a billion laughs', op.none, ...Array.from({ length: 60 }, () => joined(Uint8Array.of(0x32, 0x86)))),
-  attack('a billion laughs of bytes', op.text('x'.repeat(1000)), ...Array.from({ length: 60 }, () => joined(Uint8Array.of(0x32, 0x86)))),
+  attack(
+    'a billion laughs of bytes',
+    op.text('x'.repeat(1000)),
+    ...Array.from({ length: 60 }, () => joined(Uint8Array.of(0x32, 0x86))),
+  ),
   attack('a text of 4 GB', Uint8Array.of(0x58, 255, 255, 255, 255)),
   attack('a text of 2^63 bytes', Uint8Array.of(0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80)),
   attack('a frame of 2^63 bytes', Uint8Array.of(0x95, 255, 255, 255, 255, 255, 255, 255, 0x7f)),
@@ -101,7 +120,12 @@ const attacks = (): readonly Input[] => [
   any('a memo entry of 2^32 - 1', op.none, Uint8Array.of(0x72, 255, 255, 255, 255)),
   attack('system', op.global('posix', 'system'), op.mark, op.text('touch /tmp/pwned'), op.tuple, op.reduce),
   attack('eval by the stack', op.text('builtins'), op.text('eval'), op.stackGlobal, op.mark, op.text('1'), op.tuple, op.reduce),
-  attack('a name of a megabyte, many times', memoized(0, op.text('m'.repeat(1_000_000))), times(20_000, op.get1(0), op.get1(0), op.stackGlobal, op.pop), op.none),
+  attack(
+    'a name of a megabyte, many times',
+    memoized(0, op.text('m'.repeat(1_000_000))),
+    times(20_000, op.get1(0), op.get1(0), op.stackGlobal, op.pop),
+    op.none,
+  ),
   attack(
     'very many names of a thousand characters',
     memoized(0, op.text('m'.repeat(990))),
@@ -109,26 +133,156 @@ const attacks = (): readonly Input[] => [
     op.none,
   ),
   attack('a name that clears the screen', op.global('\x1b[2J', 'x'), op.emptyTuple, op.reduce),
-  any('a sparse tensor of a long list, many times', memoized(0, op.global('torch._utils', '_rebuild_sparse_tensor')), memoized(1, op.mark, op.emptyTuple, nones(), op.tuple), tupleOf(2, op.none, op.get1(1)), times(20_000, call(0, 2)), op.none),
-  any('bytes of a long list that are none, many times', missing, op.pop, memoized(0, op.global('builtins', 'bytes')), memoized(1, op.mark, times(300_000, op.int(1)), op.none, op.tuple), tupleOf(2, op.get1(1)), times(20_000, call(0, 2)), op.none),
-  any('paths of a long list that are none, many times', missing, op.pop, memoized(0, op.global('pathlib', 'Path')), memoized(1, op.mark, times(100_000, op.text('')), op.none, op.tuple), times(20_000, call(0, 1)), op.none),
-  any('copies of a large dictionary, many times', missing, op.pop, memoized(0, op.global('collections', 'OrderedDict')), memoized(1, op.emptyDict, op.mark, joinedList(Array.from({ length: 50_000 }, (_, i) => joined(op.int(i), op.none))), op.setItems), tupleOf(2, op.get1(1)), times(20_000, call(0, 2)), op.none),
-  any('a long type of NumPy, many times', memoized(0, op.global('numpy', 'dtype')), tupleOf(1, op.text(`f${'1'.repeat(1_000_000)}`)), times(20_000, call(0, 1)), op.none),
-  any('a long type of a scalar, many times', missing, op.pop, memoized(0, op.global('numpy.core.multiarray', 'scalar')), tupleOf(1, op.text(`<U${'0'.repeat(1_000_000)}1`), op.bytes(new Uint8Array(4))), times(20_000, call(0, 1)), op.none),
-  any('a long type of an array, many times', memoized(0, op.global('numpy.core.numeric', '_frombuffer')), tupleOf(1, op.none, op.text('x'.repeat(1_000_000)), op.emptyTuple, op.text('C')), times(20_000, call(0, 1)), op.none),
-  any('a storage inside, many times', memoized(0, op.global('torch.storage', '_load_from_bytes')), tupleOf(1, blob), times(20_000, call(0, 1)), op.none),
+  any(
+    'a sparse tensor of a long list, many times',
+    memoized(0, op.global('torch._utils', '_rebuild_sparse_tensor')),
+    memoized(1, op.mark, op.emptyTuple, nones(), op.tuple),
+    tupleOf(2, op.none, op.get1(1)),
+    times(20_000, call(0, 2)),
+    op.none,
+  ),
+  any(
+    'bytes of a long list that are none, many times',
+    missing,
+    op.pop,
+    memoized(0, op.global('builtins', 'bytes')),
+    memoized(1, op.mark, times(300_000, op.int(1)), op.none, op.tuple),
+    tupleOf(2, op.get1(1)),
+    times(20_000, call(0, 2)),
+    op.none,
+  ),
+  any(
+    'paths of a long list that are none, many times',
+    missing,
+    op.pop,
+    memoized(0, op.global('pathlib', 'Path')),
+    memoized(1, op.mark, times(100_000, op.text('')), op.none, op.tuple),
+    times(20_000, call(0, 1)),
+    op.none,
+  ),
+  any(
+    'copies of a large dictionary, many times',
+    missing,
+    op.pop,
+    memoized(0, op.global('collections', 'OrderedDict')),
+    memoized(
+      1,
+      op.emptyDict,
+      op.mark,
+      joinedList(Array.from({ length: 50_000 }, (_, i) => joined(op.int(i), op.none))),
+      op.setItems,
+    ),
+    tupleOf(2, op.get1(1)),
+    times(20_000, call(0, 2)),
+    op.none,
+  ),
+  any(
+    'a long type of NumPy, many times',
+    memoized(0, op.global('numpy', 'dtype')),
+    tupleOf(1, op.text(`f${'1'.repeat(1_000_000)}`)),
+    times(20_000, call(0, 1)),
+    op.none,
+  ),
+  any(
+    'a long type of a scalar, many times',
+    missing,
+    op.pop,
+    memoized(0, op.global('numpy.core.multiarray', 'scalar')),
+    tupleOf(1, op.text(`<U${'0'.repeat(1_000_000)}1`), op.bytes(new Uint8Array(4))),
+    times(20_000, call(0, 1)),
+    op.none,
+  ),
+  any(
+    'a long type of an array, many times',
+    memoized(0, op.global('numpy.core.numeric', '_frombuffer')),
+    tupleOf(1, op.none, op.text('x'.repeat(1_000_000)), op.emptyTuple, op.text('C')),
+    times(20_000, call(0, 1)),
+    op.none,
+  ),
+  any(
+    'a storage inside, many times',
+    memoized(0, op.global('torch.storage', '_load_from_bytes')),
+    tupleOf(1, blob),
+    times(20_000, call(0, 1)),
+    op.none,
+  ),
   any('a million empty lists', op.emptyList, op.mark, times(1_000_000, op.emptyList), op.appends),
   any('a million empty dictionaries', op.emptyList, op.mark, times(1_000_000, op.emptyDict), op.appends),
   any('a million empty sets', op.emptyList, op.mark, times(1_000_000, Uint8Array.of(0x8f)), op.appends),
   any('a million memo entries', op.none, times(1_000_000, op.memoize)),
   any('four million nothings', times(4_000_000, op.none, op.pop), op.none),
-  attack('a negative shape', op.global('torch._utils', '_rebuild_meta_tensor_no_storage'), op.mark, op.global('torch', 'float32'), op.mark, op.int(-1), op.tuple, op.false, op.tuple, op.reduce),
-  attack('a shape of NumPy that is negative twice', op.global('numpy.core.numeric', '_frombuffer'), op.mark, op.bytes(new Uint8Array(24)), op.text('<f4'), op.mark, op.int(-2), op.int(-3), op.tuple, op.text('C'), op.tuple, op.reduce),
+  attack(
+    'a negative shape',
+    op.global('torch._utils', '_rebuild_meta_tensor_no_storage'),
+    op.mark,
+    op.global('torch', 'float32'),
+    op.mark,
+    op.int(-1),
+    op.tuple,
+    op.false,
+    op.tuple,
+    op.reduce,
+  ),
+  attack(
+    'a shape of NumPy that is negative twice',
+    op.global('numpy.core.numeric', '_frombuffer'),
+    op.mark,
+    op.bytes(new Uint8Array(24)),
+    op.text('<f4'),
+    op.mark,
+    op.int(-2),
+    op.int(-3),
+    op.tuple,
+    op.text('C'),
+    op.tuple,
+    op.reduce,
+  ),
   { name: 'no end', bytes: Uint8Array.of(0x80, 2), expected: 'rejected' },
   { name: 'something behind the end', bytes: joined(pickleOf(op.none), Uint8Array.of(1)), expected: 'rejected' },
 ];
 
-export const pickleTokens = tokensOf('(', '.', '0', '1', '2', ']', '}', ')', 'a', 'e', 's', 'u', 't', 'R', 'b', 'Q', 'N', 'h\x00', 'h\x01', 'q\x00', '\x85', '\x86', '\x87', '\x8f', '\x90', '\x91', '\x93', '\x94', '\x81', '\x92', '\x8a\x09', '\x8b\xff\xff\xff\xff', 'X\xff\xff\xff\x7f', '\x95\xff\xff\xff\xff\xff\xff\xff\xff', 'cposix\nsystem\n', 'c__builtin__\neval\n', 'I99999999999\n', 'p4294967296\n', 'g0\n', 'P0\n');
+export const pickleTokens = tokensOf(
+  '(',
+  '.',
+  '0',
+  '1',
+  '2',
+  ']',
+  '}',
+  ')',
+  'a',
+  'e',
+  's',
+  'u',
+  't',
+  'R',
+  'b',
+  'Q',
+  'N',
+  'h\x00',
+  'h\x01',
+  'q\x00',
+  '\x85',
+  '\x86',
+  '\x87',
+  '\x8f',
+  '\x90',
+  '\x91',
+  '\x93',
+  '\x94',
+  '\x81',
+  '\x92',
+  '\x8a\x09',
+  '\x8b\xff\xff\xff\xff',
+  'X\xff\xff\xff\x7f',
+  '\x95\xff\xff\xff\xff\xff\xff\xff\xff',
+  'cposix\nsystem\n',
+  'c__builtin__\neval\n',
+  'I99999999999\n',
+  'p4294967296\n',
+  'g0\n',
+  'P0\n',
+);
 
 export const pickleFormat: Format = {
   name: 'pickle',

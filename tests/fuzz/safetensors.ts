@@ -42,7 +42,10 @@ function read(bytes: Uint8Array): unknown {
   ensure(!Array.isArray(said), 'metadata that are a list');
   ensure(Object.keys(said).length === Object.keys(metadata).length, 'metadata are lost');
   for (const [key, value] of Object.entries(said)) {
-    ensure(typeof value === 'string' && Object.getOwnPropertyDescriptor(metadata, key)?.value === value, `metadata ${key} are lost`);
+    ensure(
+      typeof value === 'string' && Object.getOwnPropertyDescriptor(metadata, key)?.value === value,
+      `metadata ${key} are lost`,
+    );
   }
   ensure(Object.keys(header).length === Object.keys(tensors).length, 'tensors are lost');
   // Every byte of the data belongs to exactly one tensor.
@@ -55,7 +58,10 @@ function read(bytes: Uint8Array): unknown {
     ensureElements(tensors[name], type, shape, { bytes, start: start + range[0], little: true, offsets });
     for (let at = range[0]; at < range[1]; at++) uses[at]++;
   }
-  ensure(uses.every(count => count === 1), 'bytes that belong to no tensor, or to two');
+  ensure(
+    uses.every(count => count === 1),
+    'bytes that belong to no tensor, or to two',
+  );
   const again = parseSafetensors(joined(...encodeSafetensors(tensors, metadata)), 'again.safetensors');
   ensure(Object.keys(again.tensors).length === Object.keys(tensors).length, 'writing and reading changes it');
   describeToo(bytes, 'x.safetensors');
@@ -95,7 +101,14 @@ function generate(random: Random): Input {
   const arrays = Object.entries(made).map(([name, shape]) => {
     const count = shape.reduce((product, extent) => product * extent, 1);
     const dtype = random.pick(['float32', 'float64', 'int32', 'int64', 'uint8'] as const);
-    return [name, fromNumbers(Array.from({ length: count }, () => random.int(200)), shape, dtype)] as const;
+    return [
+      name,
+      fromNumbers(
+        Array.from({ length: count }, () => random.int(200)),
+        shape,
+        dtype,
+      ),
+    ] as const;
   });
   return accepted('generated', joined(...encodeSafetensors(Object.fromEntries(arrays), metadata)));
 }
@@ -112,7 +125,8 @@ const attack = (name: string, text: string, bytes = new Uint8Array(0), expected:
   bytes: safetensorsFile(text, bytes),
   expected,
 });
-const entry = (shape: string, range: string, dtype = 'F32'): string => `{"dtype":"${dtype}","shape":${shape},"data_offsets":${range}}`;
+const entry = (shape: string, range: string, dtype = 'F32'): string =>
+  `{"dtype":"${dtype}","shape":${shape},"data_offsets":${range}}`;
 const four = new Uint8Array(4);
 const attacks = (): readonly Input[] => [
   attack('nested lists', '['.repeat(100_000)),
@@ -127,7 +141,12 @@ const attacks = (): readonly Input[] => [
   attack('a tensor twice', `{"a":${entry('[9]', '[0,36]')},"a":${entry('[1]', '[0,4]')}}`, four),
   attack('a tensor twice, once escaped', `{"a":${entry('[1]', '[0,4]')},"\\u0061":${entry('[1]', '[0,4]')}}`, four),
   attack('metadata twice', `{"__metadata__":{"a":"1","a":"2"}}`),
-  attack('a product beyond all doubles, times zero', `{"a":${entry(`[${'9007199254740991,'.repeat(30)}0]`, '[0,0]')}}`, new Uint8Array(0), 'accepted'),
+  attack(
+    'a product beyond all doubles, times zero',
+    `{"a":${entry(`[${'9007199254740991,'.repeat(30)}0]`, '[0,0]')}}`,
+    new Uint8Array(0),
+    'accepted',
+  ),
   attack('a product that wraps', `{"a":${entry('[4294967296,4294967296,1]', '[0,4]')}}`, four),
   attack('fractions', `{"a":${entry('[1.5]', '[0,6]')}}`, new Uint8Array(6)),
   attack('overlap', `{"a":${entry('[1]', '[0,4]')},"b":${entry('[1]', '[0,4]')}}`, four),
@@ -142,7 +161,27 @@ export const safetensorsFormat: Format = {
   name: 'safetensors',
   seeds,
   attacks,
-  tokens: tokensOf('{', '}', '[', ']', ',', ':', '"', '"__proto__":', '"__metadata__":', '"dtype":', '"shape":', '"data_offsets":', '"F32"', '"I64"', '"BOOL"', '[0,4]', '1e400', '\\ud800', ' '),
+  tokens: tokensOf(
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '"',
+    '"__proto__":',
+    '"__metadata__":',
+    '"dtype":',
+    '"shape":',
+    '"data_offsets":',
+    '"F32"',
+    '"I64"',
+    '"BOOL"',
+    '[0,4]',
+    '1e400',
+    '\\ud800',
+    ' ',
+  ),
   generate,
   restructure,
   read,

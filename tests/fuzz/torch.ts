@@ -21,8 +21,12 @@ const seedsOf = (pattern: RegExp): Input[] =>
 const zipSeeds = seedsOf(/^big-endian|-zip/);
 const legacySeeds = seedsOf(/-legacy/);
 
-const zipFiles = zipSeeds.map(({ bytes }) => readZip(bytes, 'seed').map((entry): Packed => ({ name: entry.name, content: entry.read() })));
-const zipPickles = zipFiles.map(files => disassembled(files.find(({ name }) => String(name).endsWith('data.pkl'))!.content).operations);
+const zipFiles = zipSeeds.map(({ bytes }) =>
+  readZip(bytes, 'seed').map((entry): Packed => ({ name: entry.name, content: entry.read() })),
+);
+const zipPickles = zipFiles.map(
+  files => disassembled(files.find(({ name }) => String(name).endsWith('data.pkl'))!.content).operations,
+);
 
 function restructureZip(random: Random, material: Material): Uint8Array {
   const change = ({ name, content }: Packed): Uint8Array =>
@@ -53,15 +57,23 @@ function restructureLegacy(random: Random, material: Material): Uint8Array {
   const { pickles, rest } = random.pick(legacyFiles);
   const chosen = random.once(3) ? random.int(6) : 3;
   const donor = random.pick(legacyFiles).pickles[3];
-  const parts = pickles.map((operations, i) => (i === chosen ? changedOperations(operations, donor, random) : joined(...operations)));
+  const parts = pickles.map((operations, i) =>
+    i === chosen ? changedOperations(operations, donor, random) : joined(...operations),
+  );
   return joined(...parts, chosen === 5 ? mutate(rest, material, random) : rest);
 }
 
 const attack = (name: string, bytes: Uint8Array, expected: Input['expected'] = 'rejected'): Input => ({ name, bytes, expected });
-const sizes = (...values: readonly (number | bigint)[]): Uint8Array => joined(op.mark, ...values.map(value => op.long(BigInt(value))), op.tuple);
+const sizes = (...values: readonly (number | bigint)[]): Uint8Array =>
+  joined(op.mark, ...values.map(value => op.long(BigInt(value))), op.tuple);
 
 /** One tensor over storage 0 of `count` floats. */
-function view(offset: number | bigint, shape: readonly (number | bigint)[], strides: readonly (number | bigint)[], count = 4): Uint8Array {
+function view(
+  offset: number | bigint,
+  shape: readonly (number | bigint)[],
+  strides: readonly (number | bigint)[],
+  count = 4,
+): Uint8Array {
   return pickleOf(
     op.global('torch._utils', '_rebuild_tensor_v2'),
     op.mark,
@@ -92,21 +104,59 @@ const shared = (): readonly { zip: Input; legacy: Input }[] => [
   both('a negative stride', view(3, [4], [-1])),
   both('sizes whose product overflows to a small number', view(0, [2n ** 32n, 2n ** 32n], [0, 0])),
   both('a value repeated 10^12 times', view(0, [1_000_000, 1_000_000], [0, 0])),
-  both('nothing, of a shape beyond all doubles', view(0, [...new Array<number>(30).fill(2 ** 53 - 1), 0], new Array(31).fill(1)), 'accepted'),
+  both(
+    'nothing, of a shape beyond all doubles',
+    view(0, [...new Array<number>(30).fill(2 ** 53 - 1), 0], new Array(31).fill(1)),
+    'accepted',
+  ),
   both('65 axes', view(0, new Array(65).fill(1), new Array(65).fill(1))),
   both('fewer strides than axes', view(0, [2, 2], [1])),
   both('a storage of more than there is', view(0, [1], [1], 5)),
   both('a storage of 2^31 - 1 elements', view(0, [1], [1], 2 ** 31 - 1)),
   both('a storage of -1 elements', view(0, [1], [1], -1)),
-  both('a type named after what all objects have', id(op.text('storage'), op.text('constructor'), op.text('0'), op.text('cpu'), op.int(4))),
+  both(
+    'a type named after what all objects have',
+    id(op.text('storage'), op.text('constructor'), op.text('0'), op.text('cpu'), op.int(4)),
+  ),
   both(
     'a tensor of such a type',
-    pickleOf(op.global('torch._utils', '_rebuild_tensor_v2'), op.mark, op.mark, op.text('storage'), op.text('torch.toString'), op.text('0'), op.text('cpu'), op.int(4), op.tuple, op.persistent, op.int(0), sizes(1), sizes(1), op.false, op.emptyDict, op.tuple, op.reduce),
+    pickleOf(
+      op.global('torch._utils', '_rebuild_tensor_v2'),
+      op.mark,
+      op.mark,
+      op.text('storage'),
+      op.text('torch.toString'),
+      op.text('0'),
+      op.text('cpu'),
+      op.int(4),
+      op.tuple,
+      op.persistent,
+      op.int(0),
+      sizes(1),
+      sizes(1),
+      op.false,
+      op.emptyDict,
+      op.tuple,
+      op.reduce,
+    ),
   ),
   both('an id that is no tuple', pickleOf(op.none, op.persistent)),
   both('an id of two parts', id(op.text('storage'), op.none)),
-  both('an id of a million parts', id(op.text('storage'), op.global('torch', 'FloatStorage'), op.text('0'), op.text('cpu'), op.int(4), new Uint8Array(1_000_000).fill(0x4e))),
-  both('a key upwards', id(op.text('storage'), op.global('torch', 'FloatStorage'), op.text('../../../../etc/passwd'), op.text('cpu'), op.int(4))),
+  both(
+    'an id of a million parts',
+    id(
+      op.text('storage'),
+      op.global('torch', 'FloatStorage'),
+      op.text('0'),
+      op.text('cpu'),
+      op.int(4),
+      new Uint8Array(1_000_000).fill(0x4e),
+    ),
+  ),
+  both(
+    'a key upwards',
+    id(op.text('storage'), op.global('torch', 'FloatStorage'), op.text('../../../../etc/passwd'), op.text('cpu'), op.int(4)),
+  ),
   both('a bare storage', pickleOf(storageCode('float32', '0', 4))),
 ];
 const good = view(0, [4], [1]);
@@ -114,7 +164,7 @@ const good = view(0, [4], [1]);
 const zipAttacks = (): readonly Input[] => [
   ...shared().map(({ zip }) => zip),
   ...fixtures(/^(attack-zip|module|script|export)/, 'rejected').filter(({ name }) => !/legacy/.test(name)),
-  attack('a storage that is another\'s data', repackedShared()),
+  attack("a storage that is another's data", repackedShared()),
   attack('an object that states 1 GB', torchZip(new Uint8Array(0), [])),
 ];
 
@@ -135,11 +185,20 @@ const legacyAttacks = (): readonly Input[] => [
   attack('a storage of a negative count', torchLegacy(good, [{ count: -1, content: sixteen }])),
   attack('a storage of 2^62 elements', torchLegacy(good, [{ count: far, content: sixteen }])),
   attack('no storages', torchLegacy(good, [])),
-  attack('a storage too many', torchLegacy(good, [{ count: 4, content: sixteen }, { count: 4, content: sixteen }])),
+  attack(
+    'a storage too many',
+    torchLegacy(good, [
+      { count: 4, content: sixteen },
+      { count: 4, content: sixteen },
+    ]),
+  ),
   attack('data behind the end', joined(torchLegacy(good, [{ count: 4, content: sixteen }]), sixteen)),
 ];
 
-const words = [...pickleTokens, ...tokensOf('storage', 'torch\nFloatStorage\n', 'cpu', 'meta', 'little', 'big', 'PK\x03\x04', 'PK\x01\x02', 'constructor')];
+const words = [
+  ...pickleTokens,
+  ...tokensOf('storage', 'torch\nFloatStorage\n', 'cpu', 'meta', 'little', 'big', 'PK\x03\x04', 'PK\x01\x02', 'constructor'),
+];
 
 export const torchZipFormat: Format = {
   name: 'torch-zip',

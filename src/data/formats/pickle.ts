@@ -191,7 +191,8 @@ export class PickleMachine implements PickleContext {
   }
 
   #count<T extends object>(container: T): T {
-    if (--this.#containersLeft < 0) throw this.error('more lists, tuples, dictionaries and sets than any honest file of its length holds');
+    if (--this.#containersLeft < 0)
+      throw this.error('more lists, tuples, dictionaries and sets than any honest file of its length holds');
     return container;
   }
 

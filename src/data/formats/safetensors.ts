@@ -123,7 +123,12 @@ function readHeader(bytes: Uint8Array, where: string): { header: object; dataOff
 }
 
 function checkedMetadata(value: unknown, where: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || Object.values(value).some(text => typeof text !== 'string')) {
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    Object.values(value).some(text => typeof text !== 'string')
+  ) {
     throw new DataError(where, 'expected __metadata__ to map names to strings');
   }
   return value as Record<string, string>;
@@ -150,7 +155,8 @@ function checkedInfo(name: string, value: unknown, where: string): TensorInfo {
   if (typeof dtype !== 'string' || !Object.hasOwn(storedTypes, dtype)) {
     throw new DataError(place, `expected a type out of ${Object.keys(storedTypes).join(', ')}, found ${JSON.stringify(dtype)}`);
   }
-  if (!Array.isArray(shape) || shape.length > maxAxes || !shape.every(isSize)) throw new DataError(place, `impossible shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(shape) || shape.length > maxAxes || !shape.every(isSize))
+    throw new DataError(place, `impossible shape ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
     throw new DataError(place, `expected data_offsets [begin, end], found ${JSON.stringify(offsets)}`);
   }

@@ -36,23 +36,25 @@ export const dtypeAliases: Readonly<Record<string, string>> = {
 };
 
 /** The classes of storages, by the element type of each. An untyped storage counts bytes. */
-export const storageTypes: ReadonlyMap<string, string> = new Map(Object.entries({
-  DoubleStorage: 'float64',
-  FloatStorage: 'float32',
-  HalfStorage: 'float16',
-  BFloat16Storage: 'bfloat16',
-  LongStorage: 'int64',
-  IntStorage: 'int32',
-  ShortStorage: 'int16',
-  CharStorage: 'int8',
-  ByteStorage: 'uint8',
-  BoolStorage: 'bool',
-  ComplexFloatStorage: 'complex64',
-  ComplexDoubleStorage: 'complex128',
-  QUInt8Storage: 'quint8',
-  QInt8Storage: 'qint8',
-  QInt32Storage: 'qint32',
-  QUInt4x2Storage: 'quint4x2',
-  QUInt2x4Storage: 'quint2x4',
-  UntypedStorage: 'uint8',
-}));
+export const storageTypes: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    DoubleStorage: 'float64',
+    FloatStorage: 'float32',
+    HalfStorage: 'float16',
+    BFloat16Storage: 'bfloat16',
+    LongStorage: 'int64',
+    IntStorage: 'int32',
+    ShortStorage: 'int16',
+    CharStorage: 'int8',
+    ByteStorage: 'uint8',
+    BoolStorage: 'bool',
+    ComplexFloatStorage: 'complex64',
+    ComplexDoubleStorage: 'complex128',
+    QUInt8Storage: 'quint8',
+    QInt8Storage: 'qint8',
+    QInt32Storage: 'qint32',
+    QUInt4x2Storage: 'quint4x2',
+    QUInt2x4Storage: 'quint2x4',
+    UntypedStorage: 'uint8',
+  }),
+);
