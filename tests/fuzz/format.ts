@@ -56,11 +56,20 @@ function attackCount(format: Format): number {
   return count;
 }
 
+let held: { readonly format: Format; readonly list: readonly Input[] } | undefined;
+
+/** The attacks of a format, which are made once while they are gone through. */
+function heldAttacks(format: Format): readonly Input[] {
+  if (held?.format !== format) held = { format, list: format.attacks() };
+  return held.list;
+}
+
 /** The input of an index: first the attacks, then the seeds as they are, then what chance makes of them. */
 export function inputAt(format: Format, seed: number, index: number): Input {
   const { seeds, tokens } = format;
   const attacks = attackCount(format);
-  if (index < attacks) return format.attacks()[index];
+  if (index < attacks) return heldAttacks(format)[index];
+  held = undefined;
   if (index < attacks + seeds.length) return seeds[index - attacks];
   const random = randomOf(seed, index);
   const material: Material = { donors: seeds.map(each => each.bytes), tokens };

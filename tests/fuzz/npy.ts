@@ -43,6 +43,7 @@ function independentHeader(bytes: Uint8Array): { descr: string; fortran: boolean
   const start = (long ? 12 : 10) + length;
   const text = Buffer.from(bytes.subarray(long ? 12 : 10, start))
     .toString('utf8')
+    .replaceAll('\f', ' ')
     .trim()
     .replaceAll("'", '"')
     .replace(/True/g, 'true')

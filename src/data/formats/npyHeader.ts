@@ -54,6 +54,8 @@ function describeStart(bytes: Uint8Array): string {
 function headerFromText(text: string, where: string): NpyHeader {
   const bad = (expected: string): DataError =>
     new DataError(where, `expected ${expected} in the .npy header, found ${JSON.stringify(text.trim().slice(0, 120))}`);
+  // What white space there is, is Python's.
+  if (/[^\x20-\x7e\t\n\f\r]/.test(text)) throw bad('plain ASCII text');
   let rest = text.trim();
   const take = (pattern: RegExp, expected: string): string => {
     const match = pattern.exec(rest);
