@@ -4,6 +4,7 @@ import { access, type FileHandle, mkdir, open, realpath, rename, rm, stat } from
 import { basename, dirname, extname, join } from 'node:path';
 import type { NDArray } from '../engine/ndarray.ts';
 import { DataError, messageOf } from './formats/dataError.ts';
+import { decodeText, parseJson } from './formats/json.ts';
 import { parseNpy } from './formats/npy.ts';
 import { parseNpz } from './formats/npz.ts';
 import { parseSafetensors } from './formats/safetensors.ts';
@@ -65,25 +66,15 @@ function readProblem(thrown: unknown): string {
  * @throws DataError naming the file if it is missing, cannot be read or is not UTF-8
  */
 export async function readText(path: string): Promise<string> {
-  const bytes = await readBytes(path);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (thrown) {
-    throw new DataError(path, 'expected UTF-8 text', { cause: thrown });
-  }
+  return decodeText(await readBytes(path), path);
 }
 
 /**
  * A JSON file.
- * @throws DataError naming the file if it is missing or is not JSON
+ * @throws DataError naming the file if it is missing, or as {@link parseJson}
  */
 export async function readJson(path: string): Promise<unknown> {
-  const text = await readText(path);
-  try {
-    return JSON.parse(text);
-  } catch (thrown) {
-    throw new DataError(path, `expected JSON (${messageOf(thrown)})`, { cause: thrown });
-  }
+  return parseJson(await readBytes(path), path);
 }
 
 /** True if there is a readable file or folder of this name. */

@@ -19,7 +19,8 @@ export function parseClasses(json: unknown, where: string): string[] {
   if (!Array.isArray(json) || json.length === 0 || !json.every(name => typeof name === 'string' && name !== '')) {
     throw new DataError(where, 'expected a list of class names');
   }
-  const repeated = json.find((name, i) => json.indexOf(name) !== i);
+  const seen = new Set<string>();
+  const repeated = json.find(name => seen.size === seen.add(name).size);
   if (repeated !== undefined) throw new DataError(where, `the class ${JSON.stringify(repeated)} is listed twice`);
   return json;
 }

@@ -18,7 +18,7 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
       `expected the header "video,label" (and optionally "subset"), found ${JSON.stringify(names.join(','))}`,
     );
   }
-  const found = new Map<string, { subset?: string; labels: string[] }>();
+  const found = new Map<string, { subset?: string; labels: Set<string> }>();
   for (const { fields, line } of rows) {
     const place = `${where}, line ${line}`;
     if (fields.length !== names.length) throw new DataError(place, `expected ${names.length} fields, found ${fields.length}`);
@@ -27,7 +27,7 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
     const subset = column('subset') < 0 ? undefined : fields[column('subset')].trim() || undefined;
     const known = found.get(video);
     if (!known) {
-      found.set(video, { subset, labels: [label] });
+      found.set(video, { subset, labels: new Set([label]) });
       continue;
     }
     if (known.subset !== subset) {
@@ -36,12 +36,13 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
         `video ${JSON.stringify(video)} is in subset ${known.subset ?? '(none)'} above and ${subset ?? '(none)'} here`,
       );
     }
-    if (known.labels.includes(label))
+    if (known.labels.has(label))
       throw new DataError(place, `video ${JSON.stringify(video)} has the label ${JSON.stringify(label)} twice`);
-    known.labels.push(label);
+    known.labels.add(label);
   }
   const videos = new Map<string, VideoAnnotation>();
-  for (const [name, { subset, labels }] of found) {
+  for (const [name, { subset, labels: own }] of found) {
+    const labels = [...own];
     videos.set(name, { name, subset, labels, instances: labels.map(label => ({ label })) });
   }
   return { videos, pastDuration: [] };
@@ -56,20 +57,50 @@ interface Row {
 /** Splits CSV into rows; empty lines are skipped. */
 function csvRows(text: string, where: string): Row[] {
   const rows: Row[] = [];
-  // One field and what ends it: a quoted field may hold commas, line breaks and doubled quotes.
-  const field = /(?:[ \t]*"((?:[^"]|"")*)"[ \t]*|([^",\r\n]*))(,|\r\n|\r|\n|$)/y;
   const source = text.replace(/^\uFEFF/, '');
   let line = 1;
   let row: Row = { fields: [], line };
-  while (field.lastIndex < source.length || row.fields.length > 0) {
-    const match = field.exec(source);
-    if (!match) throw new DataError(`${where}, line ${line}`, 'a quote (") is not closed, or is inside an unquoted field');
-    const [whole, quoted, plain, separator] = match;
-    row.fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    line += whole.split(/\r\n|\r|\n/).length - 1;
+  for (let at = 0; at < source.length || row.fields.length > 0; ) {
+    const field = fieldAt(source, at);
+    const separator = field && separatorAt(source, field.end);
+    if (!field || separator === undefined)
+      throw new DataError(`${where}, line ${line}`, 'a quote (") is not closed, or is inside an unquoted field');
+    row.fields.push(field.value);
+    const next = field.end + separator.length;
+    line += source.slice(at, next).split(/\r\n|\r|\n/).length - 1;
+    at = next;
     if (separator === ',') continue;
-    if (row.fields.length > 1 || row.fields[0].trim() !== '' || quoted !== undefined) rows.push(row);
+    if (row.fields.length > 1 || row.fields[0].trim() !== '' || field.quoted) rows.push(row);
     row = { fields: [], line };
   }
   return rows;
+}
+
+/** The field that begins at `start`, and where it ends: a quoted one may hold commas, line breaks and doubled quotes. */
+function fieldAt(source: string, start: number): { value: string; end: number; quoted: boolean } | undefined {
+  const first = pastBlanks(source, start);
+  if (source[first] !== '"') {
+    const special = /[",\r\n]/g;
+    special.lastIndex = start;
+    const end = special.exec(source)?.index ?? source.length;
+    return { value: source.slice(start, end), end, quoted: false };
+  }
+  let close = source.indexOf('"', first + 1);
+  while (close >= 0 && source[close + 1] === '"') close = source.indexOf('"', close + 2);
+  if (close < 0) return undefined;
+  return { value: source.slice(first + 1, close).replaceAll('""', '"'), end: pastBlanks(source, close + 1), quoted: true };
+}
+
+function pastBlanks(source: string, start: number): number {
+  let at = start;
+  while (source[at] === ' ' || source[at] === '\t') at++;
+  return at;
+}
+
+/** What ends a field at this place; empty at the end of the text, undefined if nothing does. */
+function separatorAt(source: string, at: number): string | undefined {
+  if (at === source.length) return '';
+  const [character] = source[at];
+  if (character === '\r') return source[at + 1] === '\n' ? '\r\n' : '\r';
+  return character === ',' || character === '\n' ? character : undefined;
 }

@@ -46,6 +46,8 @@ export function canHold(dtype: DType, value: number): boolean {
 
 /** Number of elements of a shape; 1 for the empty shape (a scalar). */
 export function sizeOf(shape: Shape): number {
+  // The product of the others may be beyond all doubles, and infinity times zero is no number.
+  if (shape.includes(0)) return 0;
   let size = 1;
   for (const extent of shape) size *= extent;
   return size;

@@ -24,18 +24,22 @@ const threshold = z
   .number()
   .positive({ abort: true })
   .max(1 + 1e-9, { abort: true });
+
+/** {@link steppedThresholds} makes no longer lists. */
+const maxThresholds = 9999;
 const thresholdRange = z
   .strictObject({
     start: threshold.describe('First threshold.'),
     stop: threshold.describe('Last threshold.'),
     step: z.number().positive({ abort: true }).describe('Distance of two thresholds.'),
   })
-  .refine(({ start, stop }) => start <= stop, { abort: true });
+  .refine(({ start, stop }) => start <= stop, { abort: true })
+  .refine(({ start, stop, step }) => (stop - start) / step < maxThresholds, { abort: true });
 
 /** A list, or `{start, stop, step}` with `stop` included, in the exact doubles of {@link steppedThresholds}. */
 const thresholds = z
   .union([z.array(threshold).min(1), thresholdRange], {
-    error: 'a list of thresholds in (0, 1], or {start, stop, step} with start <= stop',
+    error: 'a list of thresholds in (0, 1], or {start, stop, step} with start <= stop and fewer than 10,000 steps',
   })
   .transform(value => (Array.isArray(value) ? value : steppedThresholds(value.start, value.stop, value.step)));
 

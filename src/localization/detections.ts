@@ -1,5 +1,7 @@
 /** Detections of a set of videos, and their ActivityNet-style JSON. */
 
+import { DataError } from '../data/formats/dataError.ts';
+
 /** One detected action. */
 export interface Detection {
   readonly label: string;
@@ -38,24 +40,24 @@ export function detectionsJson(detections: Detections, header: DetectionsHeader 
  * Reads an ActivityNet-style results object: `results` maps a video's name to a list of `{label, score, segment: [start, end]}`;
  * other keys are ignored.
  * @param where the file's name, for errors.
- * @throws Error with one line naming file, video and index for a missing or wrong key, a score or time that is not finite, or a
+ * @throws DataError naming file, video and index for a missing or wrong key, a score or time that is not finite, or a
  * segment that ends before it starts.
  */
 export function parseDetections(json: unknown, where: string): Map<string, Detection[]> {
   const results = isRecord(json) ? json.results : undefined;
   if (!isRecord(results)) {
     const found = isRecord(json) ? `${show(results)} at key "results"` : show(json);
-    throw new Error(`${where}: expected {"results": {video: [detections]}}, found ${found}`);
+    throw new DataError(where, `expected {"results": {video: [detections]}}, found ${found}`);
   }
   const detections = new Map<string, Detection[]>();
   for (const [video, list] of Object.entries(results)) {
     if (!Array.isArray(list)) {
-      throw new Error(`${where}: results[${JSON.stringify(video)}]: expected a list of detections, found ${show(list)}`);
+      throw new DataError(where, `results[${JSON.stringify(video)}]: expected a list of detections, found ${show(list)}`);
     }
     const parsed = new Array<Detection>(list.length);
     for (let i = 0; i < list.length; i++) {
       parsed[i] = parseDetection(list[i], problem => {
-        throw new Error(`${where}: results[${JSON.stringify(video)}][${i}]${problem}`);
+        throw new DataError(where, `results[${JSON.stringify(video)}][${i}]${problem}`);
       });
     }
     detections.set(video, parsed);

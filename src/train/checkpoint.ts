@@ -197,12 +197,16 @@ async function readState(run: string, pointer: Pointer): Promise<TrainingState> 
   const { tensors: params } = await readTensors(run, pointer, pointer.weights);
   const file = optimizerFile(pointer);
   const { tensors, metadata } = await readTensors(run, pointer, file);
-  const slots: Record<string, Params> = {};
+  // Names come from the file: a slot named __proto__ must be no more than a slot of that name.
+  const found = new Map<string, Map<string, NDArray>>();
   for (const [key, array] of Object.entries(tensors)) {
     const [slot, ...name] = key.split('/');
-    slots[slot] ??= {};
-    slots[slot][name.join('/')] = array;
+    const arrays = found.get(slot) ?? new Map<string, NDArray>();
+    found.set(slot, arrays.set(name.join('/'), array));
   }
+  const slots: Record<string, Params> = Object.fromEntries(
+    [...found].map(([slot, arrays]) => [slot, Object.fromEntries(arrays)]),
+  );
   const step = Number(metadata.step);
   if (!Number.isInteger(step)) {
     const path = join(checkpointFolder(run), file);

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
+import { DataError } from '../data/formats/dataError.ts';
 import { type LocalizationConfig, localizationConfig } from '../localization/config.ts';
 import { findConfig, parseOverride, readConfigLayers, showValue } from './configFile.ts';
 import { type ConfigLayer, deepMerge, valueAt } from './configTree.ts';
@@ -32,7 +33,7 @@ export interface LoadedConfig {
  * Loads a configuration: a file with everything it extends, then overrides in their order.
  * @param name a path, or the name of one of the package's own, such as `localization/thumos14/ftcl`
  * @param options `sets`: overrides such as `train.epochs=5`
- * @throws Error in one line: no such file, not YAML, an unknown key (naming the nearest one), a value that does not fit
+ * @throws DataError in one line: no such file, not YAML, an unknown key (naming the nearest one), a value that does not fit
  */
 export async function loadConfig(name: string, { sets = [] }: { readonly sets?: readonly string[] } = {}): Promise<LoadedConfig> {
   const layers = [...(await readConfigLayers(await findConfig(name))), ...sets.map(parseOverride)];
@@ -42,7 +43,7 @@ export async function loadConfig(name: string, { sets = [] }: { readonly sets?: 
 /**
  * Checks a configuration that stands for itself, such as the resolved one of a run.
  * @param where its name, for messages
- * @throws Error as {@link loadConfig}
+ * @throws DataError as {@link loadConfig}
  */
 export function parseConfig(values: unknown, where: string): Config {
   return checkLayers([{ where, values: values as Record<string, unknown> }]);
@@ -55,7 +56,7 @@ export function dumpConfig(config: Config): string {
 
 /**
  * The resolved configuration of a run folder.
- * @throws Error naming the folder if it is no run
+ * @throws DataError naming the folder if it is no run
  */
 export async function loadRunConfig(run: string): Promise<Config> {
   return (await loadConfig(await runConfigPath(run))).config;
@@ -73,7 +74,7 @@ export async function loadConfigOrRun(name: string, options: { readonly sets?: r
 async function runConfigPath(run: string): Promise<string> {
   const path = join(run, runConfigFile);
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new Error(`${run}: expected a run folder with ${runConfigFile}, found none`);
+  if (!found) throw new DataError(run, `expected a run folder with ${runConfigFile}, found none`);
   return path;
 }
 
@@ -85,12 +86,12 @@ function checkLayers(layers: readonly ConfigLayer[]): Config {
   if (!schema) {
     const hint = task === undefined ? ' (configurations usually begin with "extends: localization/base")' : '';
     const where = sourceOf(layers, ['task']) ?? last;
-    throw new Error(`${where}: task: expected one of ${Object.keys(schemas).join(', ')}, found ${showValue(task)}${hint}`);
+    throw new DataError(where, `task: expected one of ${Object.keys(schemas).join(', ')}, found ${showValue(task)}${hint}`);
   }
   for (const { where, values } of layers) {
     const unknown = unknownKey(schema, values);
     if (unknown !== undefined) {
-      throw new Error(`${where}: unknown key "${unknown}"; the nearest is "${nearestKey(unknown, keyPaths(schema))}"`);
+      throw new DataError(where, `unknown key "${unknown}"; the nearest is "${nearestKey(unknown, keyPaths(schema))}"`);
     }
   }
   const result = schema.safeParse(merged);
@@ -98,7 +99,7 @@ function checkLayers(layers: readonly ConfigLayer[]): Config {
   const issue = result.error.issues[0];
   const where = sourceOf(layers, issue.path) ?? last;
   const key = issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : '';
-  throw new Error(`${where}: ${key}expected ${expectation(issue)}, found ${showValue(valueAt(merged, issue.path))}`);
+  throw new DataError(where, `${key}expected ${expectation(issue)}, found ${showValue(valueAt(merged, issue.path))}`);
 }
 
 /** The last layer that says something about a path. */

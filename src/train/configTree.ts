@@ -40,6 +40,5 @@ export function valueAt(tree: unknown, path: readonly PropertyKey[]): unknown {
 
 /** A tree with one value: `nested(['a', 'b'], 1)` is `{a: {b: 1}}`. */
 export function nested(path: readonly string[], value: unknown): Record<string, unknown> {
-  const [first, ...rest] = path;
-  return Object.fromEntries([[first, rest.length > 0 ? nested(rest, value) : value]]);
+  return path.reduceRight<unknown>((below, key) => Object.fromEntries([[key, below]]), value) as Record<string, unknown>;
 }

@@ -1,6 +1,7 @@
 /** A trained model as a file (Node): weights under their published names, and in the metadata all that prediction needs. */
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
+import { parseJson } from '../data/formats/json.ts';
 import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/index.ts';
 import { acmNetShapes } from '../localization/acmNet.ts';
 import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
@@ -82,13 +83,7 @@ export function described(text: string | undefined, path: string): Pick<Model, '
 
 /** The reverse of {@link modelMetadata}. @throws DataError naming the file if the text describes no model */
 export function parseModelMetadata(text: string, path: string): Pick<Model, 'classes' | 'config'> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new DataError(path, 'the description of the model is not valid JSON');
-  }
-  const parsed = describedSchema.safeParse(json);
+  const parsed = describedSchema.safeParse(parseJson(text, `${path}: the description of the model`));
   if (!parsed.success) throw new DataError(path, 'the description of the model lacks format, classes or config');
   return { classes: parsed.data.classes, config: parseConfig(parsed.data.config, path) };
 }

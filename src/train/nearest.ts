@@ -20,7 +20,9 @@ export function editDistance(a: string, b: string): number {
  * @param valid all valid paths; undefined is returned if there are none
  */
 export function nearestKey(path: string, valid: readonly string[]): string | undefined {
-  const [parent, name] = divide(path);
+  const [parent, whole] = divide(path);
+  // What is longer than any key is no misspelling; comparing it would only take long.
+  const name = whole.slice(0, 100);
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of valid) {

@@ -21,11 +21,14 @@ const contentSchema = z.object({ bytes: z.number().int().nonnegative(), sha256: 
 /** What a file holds: its size, and the SHA-256 of its bytes in hexadecimal. */
 export type Content = z.infer<typeof contentSchema>;
 
+/** The name of a file in the same folder: runs are handed on, and must not make anyone read files elsewhere. */
+const besideName = z.string().regex(/^(?!\.{1,2}$)[^/\\\0]+$/);
+
 /** A pointer is written after the files that it names, so what it names is whole. */
 const pointerSchema = z.object({
   epoch: z.number().int().nonnegative(),
-  weights: z.string(),
-  optimizer: z.string().optional(),
+  weights: besideName,
+  optimizer: besideName.optional(),
   metric: z.string().optional(),
   value: z.number().optional(),
   /** By file name. Pointers of older versions have none: their files are taken as they are. */
@@ -53,14 +56,19 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 export async function readPointer(run: string, name: PointerName): Promise<Pointer | undefined> {
   const path = pointerPath(run, name);
   if (!(await isThere(path))) return undefined;
-  const json = await readJson(path);
+  return parsePointer(await readJson(path), path);
+}
+
+/** A pointer from its JSON. @throws DataError naming `where` if it is none, names files outside its folder, or was changed */
+export function parsePointer(json: unknown, where: string): Pointer {
   const parsed = pointerSchema.safeParse(json);
-  if (!parsed.success) throw new DataError(path, 'expected {epoch, weights}, found something else');
+  if (!parsed.success)
+    throw new DataError(where, 'expected {epoch, weights} with names of files beside it, found something else');
   // One flipped bit can make another epoch of one: the pointer vouches for itself as well.
   const { check, ...stated } = json as { check?: unknown };
   const expected = sha256(JSON.stringify(stated));
   if (parsed.data.files !== undefined && check !== expected)
-    throw new DataError(path, `expected the check ${shorten(expected)} of its contents, found ${shorten(String(check))}`);
+    throw new DataError(where, `expected the check ${shorten(expected)} of its contents, found ${shorten(String(check))}`);
   return parsed.data;
 }
 

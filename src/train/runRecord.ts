@@ -85,9 +85,14 @@ export function runRecordJsonSchema(): object {
 /** The record of a run. @throws DataError naming the file, the key, what was expected and what was found. */
 export async function readRunRecord(run: string): Promise<RunRecord> {
   const path = join(run, recordFile);
-  const parsed = runRecordSchema.safeParse(await readJson(path));
+  return parseRunRecord(await readJson(path), path);
+}
+
+/** The record of a run from its JSON. @throws DataError naming `where`, the key, what was expected and what was found. */
+export function parseRunRecord(json: unknown, where: string): RunRecord {
+  const parsed = runRecordSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new DataError(path, firstProblem(parsed.error));
+  throw new DataError(where, firstProblem(parsed.error));
 }
 
 /** Writes the record of a run. @throws DataError naming the file if it cannot be written. */

@@ -1,7 +1,8 @@
 /** What a file holds, whatever its format; its content decides, not only its ending. */
 
 import { sizeOf } from '../../engine/ndarray.ts';
-import { DataError, messageOf } from '../formats/dataError.ts';
+import { DataError } from '../formats/dataError.ts';
+import { decodeText, parseJson } from '../formats/json.ts';
 import { parseNpy } from '../formats/npy.ts';
 import { npyMagic, parseNpyHeader } from '../formats/npyHeader.ts';
 import { type OnnxValue, parseOnnxModel } from '../formats/onnxModel.ts';
@@ -33,7 +34,7 @@ function describeContent(bytes: Uint8Array, where: string): Part {
   if (bytes[0] === 0x80 || torchEndings.test(where)) return describeCheckpoint(bytes, where);
   if (ending === 'onnx') return describeOnnx(bytes, where);
   if (ending === 'csv')
-    return { format: 'labels (CSV)', facts: annotationFacts(parseLabelsCsv(textOf(bytes, where), where)), entries: [] };
+    return { format: 'labels (CSV)', facts: annotationFacts(parseLabelsCsv(decodeText(bytes, where), where)), entries: [] };
   const first = firstCharacter(bytes);
   if (ending === 'json' || first === '{' || first === '[') return describeJson(parseJson(bytes, where), where);
   // Every ONNX model begins with its format version; most things that begin so are none.
@@ -59,22 +60,6 @@ function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
 
 function firstCharacter(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes.subarray(0, 64)).trimStart().slice(0, 1);
-}
-
-function textOf(bytes: Uint8Array, where: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (thrown) {
-    throw new DataError(where, 'expected UTF-8 text', { cause: thrown });
-  }
-}
-
-function parseJson(bytes: Uint8Array, where: string): unknown {
-  try {
-    return JSON.parse(textOf(bytes, where));
-  } catch (thrown) {
-    throw thrown instanceof DataError ? thrown : new DataError(where, `expected JSON (${messageOf(thrown)})`, { cause: thrown });
-  }
 }
 
 // ------------------------------------------------------------------------------------------------ NumPy

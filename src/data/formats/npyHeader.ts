@@ -12,6 +12,9 @@ export interface NpyHeader {
 /** The bytes every `.npy` file starts with. */
 export const npyMagic: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
+/** NumPy, too, reads no longer headers: those of plain arrays take a few hundred bytes, padding included. */
+const maxHeaderBytes = 10_000;
+
 /** NumPy allows 32 dimensions (64 since version 2); more is a damaged file. */
 const maxDimensions = 64;
 
@@ -30,6 +33,8 @@ export function parseNpyHeader(bytes: Uint8Array, where: string): { header: NpyH
   const textOffset = major === 1 ? 10 : 12;
   if (bytes.length < textOffset) throw new DataError(where, `the .npy header is truncated after ${bytes.length} bytes`);
   const textLength = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (textLength > maxHeaderBytes)
+    throw new DataError(where, `expected a .npy header of at most ${maxHeaderBytes} bytes, found one of ${textLength}`);
   const dataOffset = textOffset + textLength;
   if (dataOffset > bytes.length) {
     throw new DataError(where, `the .npy header needs ${dataOffset} bytes, found ${bytes.length} (truncated file?)`);
@@ -49,6 +54,8 @@ function describeStart(bytes: Uint8Array): string {
 function headerFromText(text: string, where: string): NpyHeader {
   const bad = (expected: string): DataError =>
     new DataError(where, `expected ${expected} in the .npy header, found ${JSON.stringify(text.trim().slice(0, 120))}`);
+  // What white space there is, is Python's.
+  if (/[^\x20-\x7e\t\n\f\r]/.test(text)) throw bad('plain ASCII text');
   let rest = text.trim();
   const take = (pattern: RegExp, expected: string): string => {
     const match = pattern.exec(rest);

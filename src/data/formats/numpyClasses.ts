@@ -23,7 +23,7 @@ export function sizesOf(value: unknown, context: PickleContext): number[] {
 /** `numpy.dtype('f4', False, True)`, then its state: `(3, '<', None, ...)`. As a value: `<f4`. */
 function dtypeOf(args: readonly unknown[], context: PickleContext): Unfinished {
   const [code] = args;
-  if (typeof code !== 'string' || !/^[a-zA-Z]\d*$/.test(code)) throw context.error('expected the code of a NumPy type');
+  if (typeof code !== 'string' || !/^[a-zA-Z]\d{0,9}$/.test(code)) throw context.error('expected the code of a NumPy type');
   return new Unfinished((state, later) => {
     const order = Array.isArray(state) && state.length >= 2 ? state[1] : undefined;
     if (typeof order !== 'string' || !/^[<>|=]$/.test(order)) throw later.error('expected the byte order of a NumPy type');
@@ -40,7 +40,7 @@ function arrayOf(
   given: { owner: ArrayOwner; context: PickleContext },
 ): StoredTensor {
   const { owner, context } = given;
-  if (typeof type !== 'string') throw context.error('expected the type of a NumPy array');
+  if (typeof type !== 'string' || type.length > 20) throw context.error('expected the type of a NumPy array');
   const element = numpyElementTypes.get(type.slice(1));
   if (!element) return unreadableTensor(type, shape, owner.where, 'NumPy');
   // Python 2 wrote data as text.
@@ -89,7 +89,7 @@ function fromBuffer(owner: ArrayOwner): PickleClass['call'] {
 function scalar(args: readonly unknown[], context: PickleContext): unknown {
   const [type, raw] = args;
   const bytes = typeof raw === 'string' ? bytesOfLatin1(raw, context) : raw;
-  const match = typeof type === 'string' ? /^([<>|=])([fiubU])(\d+)$/.exec(type) : undefined;
+  const match = typeof type === 'string' ? /^([<>|=])([fiubU])(\d{1,9})$/.exec(type) : undefined;
   if (args.length !== 2 || !match || !(bytes instanceof Uint8Array))
     throw context.error('expected the type and the bytes of a NumPy scalar');
   const [, order, kind, size] = match;

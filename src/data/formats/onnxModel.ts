@@ -108,7 +108,9 @@ function readModel(bytes: Uint8Array): OnnxModel {
 
 /** Protobuf's wire types as ONNX uses them. */
 const varint = 0;
+const fixed64 = 1;
 const delimited = 2;
+const fixed32 = 5;
 
 /** How a field is encoded, and what is done with it. */
 interface Field {
@@ -120,13 +122,36 @@ interface Field {
 function readMessage(bytes: Uint8Array, fields: Readonly<Record<number, Field>>): void {
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
-    const [id, wire] = reader.tag();
+    const tag = unsigned(reader);
+    const [id, wire] = [tag >>> 3, tag & 7];
+    if (tag > 0xffffffff || id === 0) throw new Error('a field of an impossible number');
     const field = fields[id];
-    if (!field) reader.skip(wire, id);
+    if (!field) skip(reader, wire);
     else if (field.wires.includes(wire)) field.read(reader, wire);
     else throw new Error(`field ${id} has wire type ${wire}`);
     mustBeInside(reader);
   }
+}
+
+/** The library takes the lower half of numbers that are too large; lengths must not become small that way. */
+function unsigned(reader: BinaryReader): number {
+  return Number(reader.uint64());
+}
+
+function delimitedBytes(reader: BinaryReader): Uint8Array {
+  const start = reader.pos;
+  if (unsigned(reader) > reader.len - reader.pos) throw new Error('a field runs past its end');
+  reader.pos = start;
+  return reader.bytes();
+}
+
+/** Passes over a field. Groups, long since given up by protobuf, would nest without end. */
+function skip(reader: BinaryReader, wire: number): void {
+  if (wire === varint) unsigned(reader);
+  else if (wire === delimited) delimitedBytes(reader);
+  else if (wire === fixed64) reader.pos += 8;
+  else if (wire === fixed32) reader.pos += 4;
+  else throw new Error(`wire type ${wire} is not supported`);
 }
 
 function mustBeInside(reader: BinaryReader): void {
@@ -144,7 +169,7 @@ function numbers(take: (value: number) => void): Field {
     wires: [varint, delimited],
     read: (reader, wire) => {
       if (wire === varint) return take(wholeNumber(reader));
-      const packed = new BinaryReader(reader.bytes());
+      const packed = new BinaryReader(delimitedBytes(reader));
       while (packed.pos < packed.len) take(wholeNumber(packed));
     },
   };
@@ -158,12 +183,12 @@ function wholeNumber(reader: BinaryReader): number {
 }
 
 function text(take: (value: string) => void): Field {
-  return { wires: [delimited], read: reader => take(new TextDecoder('utf-8', { fatal: true }).decode(reader.bytes())) };
+  return { wires: [delimited], read: reader => take(new TextDecoder('utf-8', { fatal: true }).decode(delimitedBytes(reader))) };
 }
 
 /** A message, or bytes. */
 function message(take: (value: Uint8Array) => void): Field {
-  return { wires: [delimited], read: reader => take(reader.bytes()) };
+  return { wires: [delimited], read: reader => take(delimitedBytes(reader)) };
 }
 
 function readOpset(bytes: Uint8Array, opsets: Map<string, number>): void {

@@ -35,9 +35,16 @@ export interface PickleRules<Leaf> {
 
 /** More containers, memo entries and operations are refused: a hundred times what the largest published checkpoints have. */
 const maxContainers = 2 ** 20;
+
+/** An empty dictionary is one byte of a pickle and hundreds in memory: so many are allowed, and one for every 8 bytes. */
+const freeContainers = 2 ** 17;
 const maxMemo = 2 ** 22;
 const maxOperations = 2 ** 25;
 const maxMarks = 10_000;
+
+/** Longest module or name of a global, as in PickleReader; and most names that are not on the list. */
+const maxNameLength = 1000;
+const maxMissing = 1000;
 
 /**
  * Reads a pickle (Python's serialisation, protocols 0 to 5) without executing anything: names of classes and functions are looked
@@ -88,18 +95,20 @@ export class PickleMachine implements PickleContext {
   readonly #rules: PickleRules<unknown>;
   readonly #memo = new Map<number, unknown>();
   /** Lists and sets, which can be added to, unlike the tuples and frozen sets that look the same. */
-  readonly #growing = new WeakSet<object>();
+  readonly #growing = new Set<object>();
   /** Which class made an object. */
-  readonly #classes = new WeakMap<object, PickleClass>();
+  readonly #classes = new Map<object, PickleClass>();
   readonly #outer: unknown[][] = [];
   #stack: unknown[] = [];
-  #containers = 0;
+  #containersLeft: number;
   #left: number;
 
   constructor(reader: PickleReader, rules: PickleRules<unknown>) {
     this.reader = reader;
     this.#rules = rules;
-    this.#left = 4 * (reader.bytes.length - reader.at) + 2 ** 20;
+    const length = reader.bytes.length - reader.at;
+    this.#left = 4 * length + 2 ** 20;
+    this.#containersLeft = Math.min(maxContainers, freeContainers + length / 8);
   }
 
   /** Carries out operations up to STOP and returns what is on the stack. */
@@ -182,7 +191,8 @@ export class PickleMachine implements PickleContext {
   }
 
   #count<T extends object>(container: T): T {
-    if (++this.#containers > maxContainers) throw this.error(`more than ${maxContainers} lists, tuples, dictionaries and sets`);
+    if (--this.#containersLeft < 0)
+      throw this.error('more lists, tuples, dictionaries and sets than any honest file of its length holds');
     return container;
   }
 
@@ -239,9 +249,13 @@ export class PickleMachine implements PickleContext {
 
   global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string') throw this.error('expected the name of a module and of a global');
+    // Texts of the memo can be put together again and again: a name costs no more than its own length.
+    if (module.length + name.length > maxNameLength)
+      throw this.error(`a name of ${module.length + name.length} characters; at most ${maxNameLength} are supported`);
     const full = `${module}.${name}`;
     const entry = this.#rules.globals.get(full);
     if (!entry) {
+      if (this.missing.size >= maxMissing) throw this.error(`more than ${maxMissing} unknown names`);
       this.missing.add(full);
       this.push(new NotAllowed());
     } else this.push('value' in entry ? entry.value : new PickleGlobal(full, entry));
@@ -274,7 +288,10 @@ export class PickleMachine implements PickleContext {
   call(callee: PickleGlobal, args: readonly unknown[]): unknown {
     const { call } = callee.entry;
     if (!call) throw this.error(`${callee.name} may be mentioned, but not called`);
-    const made = this.#attempt(() => call(args, this));
+    const made = this.#attempt(() => {
+      this.spend(args.length);
+      return call(args, this);
+    });
     if (typeof made === 'object' && made !== null && !(made instanceof NotAllowed)) {
       this.#count(made);
       if (!this.#classes.has(made)) this.#classes.set(made, callee.entry);

@@ -1,6 +1,7 @@
 import { type DType, type NDArray, ndarray, type Shape, showShape } from '../../engine/ndarray.ts';
-import { DataError, messageOf } from './dataError.ts';
+import { DataError } from './dataError.ts';
 import { decodeBfloat16, decodeFloat16 } from './float16.ts';
+import { parseJson } from './json.ts';
 import { plainBytes } from './plainBytes.ts';
 
 /** What a `.safetensors` file holds. */
@@ -15,6 +16,9 @@ const maxHeaderBytes = 100_000_000;
 
 /** The header starts after its length, a 64-bit integer. */
 const headerOffset = 8;
+
+/** NumPy and PyTorch both stop at 64 axes. */
+const maxAxes = 64;
 
 interface StoredType {
   readonly bytes: number;
@@ -71,10 +75,10 @@ export interface ListedTensor {
 export function listSafetensors(file: Uint8Array, where: string): { tensors: ListedTensor[]; metadata: Record<string, string> } {
   const bytes = plainBytes(file);
   const { header, dataOffset } = readHeader(bytes, where);
-  const metadata: Record<string, string> = {};
+  let metadata: Record<string, string> = {};
   const tensors: TensorInfo[] = [];
   for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') Object.assign(metadata, checkedMetadata(value, where));
+    if (name === '__metadata__') metadata = checkedMetadata(value, where);
     else tensors.push(checkedInfo(name, value, where));
   }
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
@@ -112,20 +116,19 @@ function readHeader(bytes: Uint8Array, where: string): { header: object; dataOff
       `its .safetensors header states ${length} bytes, found ${bytes.length - headerOffset} (truncated, or not such a file?)`,
     );
   }
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(headerOffset, dataOffset)));
-  } catch (thrown) {
-    throw new DataError(where, `its .safetensors header is not JSON (${messageOf(thrown)})`, { cause: thrown });
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new DataError(where, 'expected a JSON object as .safetensors header');
-  }
-  return { header, dataOffset };
+  const text = bytes.subarray(headerOffset, dataOffset);
+  // The format wants the brace first: no white space, no byte-order mark.
+  if (text[0] !== 0x7b) throw new DataError(where, 'expected a JSON object as .safetensors header');
+  return { header: parseJson(text, `${where}: its .safetensors header`) as object, dataOffset };
 }
 
 function checkedMetadata(value: unknown, where: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Object.values(value).some(text => typeof text !== 'string')) {
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    Object.values(value).some(text => typeof text !== 'string')
+  ) {
     throw new DataError(where, 'expected __metadata__ to map names to strings');
   }
   return value as Record<string, string>;
@@ -152,7 +155,8 @@ function checkedInfo(name: string, value: unknown, where: string): TensorInfo {
   if (typeof dtype !== 'string' || !Object.hasOwn(storedTypes, dtype)) {
     throw new DataError(place, `expected a type out of ${Object.keys(storedTypes).join(', ')}, found ${JSON.stringify(dtype)}`);
   }
-  if (!Array.isArray(shape) || !shape.every(isSize)) throw new DataError(place, `impossible shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(shape) || shape.length > maxAxes || !shape.every(isSize))
+    throw new DataError(place, `impossible shape ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
     throw new DataError(place, `expected data_offsets [begin, end], found ${JSON.stringify(offsets)}`);
   }
@@ -184,17 +188,16 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, NDArray>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  const header: [name: string, value: unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   const width = (array: NDArray): number => array.data.BYTES_PER_ELEMENT;
   const entries = Object.entries(tensors).sort(([, a], [, b]) => width(b) - width(a));
   let offset = 0;
   for (const [name, { dtype, shape, data }] of entries) {
     if (name === '__metadata__') throw new DataError('safetensors', 'a tensor cannot be named __metadata__');
-    header[name] = { dtype: storedName[dtype], shape, data_offsets: [offset, offset + data.byteLength] };
+    header.push([name, { dtype: storedName[dtype], shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const length = Math.ceil(text.length / 8) * 8;
   const head = new Uint8Array(headerOffset + length).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true);

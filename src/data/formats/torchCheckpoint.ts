@@ -41,10 +41,11 @@ export function parseTorchCheckpoint(bytes: Uint8Array, where: string): Checkpoi
         throw new DataError(where, `its tensors would take ${reserved} bytes, out of proportion to the file's ${file.length}`);
     },
   };
+  const storageGlobals = torchClasses(owner);
   const globals = new Map([
     ...pythonClasses,
     ...numpyClasses(owner),
-    ...torchClasses(owner, inner => parseLegacyStorage(inner, owner)),
+    ...torchClasses(owner, inner => parseLegacyStorage(inner, owner, storageGlobals)),
   ]);
   const isTensor = (value: unknown): value is StoredTensor => value instanceof StoredTensor;
 

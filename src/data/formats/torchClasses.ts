@@ -30,7 +30,8 @@ export interface StorageId {
 
 /** Reads a persistent id. @throws Error if it is none of a storage */
 export function storageId(id: unknown, context: PickleContext): StorageId {
-  if (!Array.isArray(id) || id.length < 5 || id[0] !== 'storage') throw context.error('expected the id of a storage');
+  if (!Array.isArray(id) || id.length < 5 || id.length > 6 || id[0] !== 'storage')
+    throw context.error('expected the id of a storage');
   const [, type, key, location, count, ...rest] = id;
   const dtype = typeof type === 'string' ? storageTypes.get(type.replace(/^torch\./, '')) : undefined;
   if (dtype === undefined || typeof key !== 'string' || typeof location !== 'string' || !isSize(count)) {
@@ -102,7 +103,8 @@ export function torchClasses(
 
   /** `(layout, (indices, values, size, ...))`. */
   const sparse: PickleClass['call'] = ([, parts], context) => {
-    if (!Array.isArray(parts) || parts.length < 3) throw context.error('expected the parts of a sparse tensor');
+    if (!Array.isArray(parts) || parts.length < 3 || parts.length > 8)
+      throw context.error('expected the parts of a sparse tensor');
     const size = parts.findLast(Array.isArray);
     const values = parts.findLast(part => part instanceof StoredTensor);
     return shapeOnly(values instanceof StoredTensor ? values.dtype : 'tensor', size, 'sparse', context);

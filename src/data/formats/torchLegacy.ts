@@ -3,7 +3,7 @@ import type { ArrayOwner } from './numpyClasses.ts';
 import { type Pickled, parsePickle } from './pickle.ts';
 import type { PickleClass, PickleContext } from './pickleClass.ts';
 import type { TensorStorage } from './storedTensor.ts';
-import { isSize, storageId, TorchStorage, torchClasses } from './torchClasses.ts';
+import { isSize, storageId, TorchStorage } from './torchClasses.ts';
 import { torchElementBytes } from './torchTypes.ts';
 
 /** The first pickle of a file in PyTorch's format before 1.6 is this number. */
@@ -130,12 +130,19 @@ function placeStorages(
   if (at !== bytes.length) throw new DataError(where, `expected the file to end at byte ${at}, found ${bytes.length} bytes`);
 }
 
-/** A storage on its own, as tensors that were pickled without PyTorch's help hold them. */
-export function parseLegacyStorage(bytes: Uint8Array, owner: ArrayOwner): TorchStorage {
+/**
+ * A storage on its own, as tensors that were pickled without PyTorch's help hold them.
+ * @param globals PyTorch's part of the allow-list, without storages inside this one
+ */
+export function parseLegacyStorage(
+  bytes: Uint8Array,
+  owner: ArrayOwner,
+  globals: ReadonlyMap<string, PickleClass>,
+): TorchStorage {
   const magic = parsePickle(bytes, owner.where, { globals: new Map(), isLeaf: noLeaves });
   if (magic.value !== legacyMagic) throw new DataError(owner.where, 'expected a storage in the legacy format inside');
   const isStorage = (value: unknown): value is TorchStorage => value instanceof TorchStorage;
-  const storage = parseLegacy(bytes, magic.end, owner, torchClasses(owner), isStorage);
+  const storage = parseLegacy(bytes, magic.end, owner, globals, isStorage);
   if (!(storage instanceof TorchStorage)) throw new DataError(owner.where, 'expected a storage inside');
   return storage;
 }

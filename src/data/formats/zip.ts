@@ -18,6 +18,9 @@ export interface ZipEntry {
 /** Deflate cannot do better than this: 258 bytes from 2 bits. */
 const maxDeflateRatio = 1032;
 
+/** Bytes of a local header before its name. */
+const localHeaderBytes = 30;
+
 /**
  * The files of a zip archive, from its central directory (stored and deflated entries, with or without zip64 records).
  * Nothing is uncompressed until an entry is read, and reading allocates no more than the stated size, which must be possible for
@@ -33,6 +36,7 @@ export function readZip(archive: Uint8Array, where: string, options: { readonly 
   const entries: ZipEntry[] = [];
   const names = new Set<string>();
   let at = directory.offset;
+  let packed = 0;
   for (let k = 0; k < directory.count; k++) {
     if (at + 46 > directory.end || view.getUint32(at, true) !== 0x02014b50) {
       throw new DataError(where, `damaged zip archive: entry ${k + 1} of ${directory.count} is not where its directory says`);
@@ -42,13 +46,22 @@ export function readZip(archive: Uint8Array, where: string, options: { readonly 
     if (names.has(record.name)) throw new DataError(where, `the archive holds ${JSON.stringify(record.name)} twice`);
     names.add(record.name);
     entries.push({ name: record.name, size: record.size, read: () => readEntry(bytes, view, record, checked, where) });
+    packed += localHeaderBytes + record.packed;
     at = next;
   }
+  if (at !== directory.end) {
+    const left = `${directory.end - at} bytes of its directory follow`;
+    throw new DataError(where, `damaged zip archive: it states ${directory.count} entries, but ${left}`);
+  }
+  // Many entries over the same compressed bytes would unpack to far more than the archive's size allows for.
+  if (packed > directory.offset) throw new DataError(where, 'damaged zip archive: its entries overlap');
   return entries;
 }
 
 interface DirectoryRecord {
   readonly name: string;
+  /** The name as it is written. */
+  readonly rawName: Uint8Array;
   readonly flags: number;
   readonly method: number;
   readonly crc: number;
@@ -90,7 +103,8 @@ function findDirectory(view: DataView, where: string): { offset: number; end: nu
     offset = uint64(view, zip64 + 48);
     end = zip64;
   }
-  if (offset + size > end || count * 46 > size) {
+  // Nothing between the directory and its end record: readers that look for it from either side must find the same one.
+  if (offset + size !== end || count * 46 > size) {
     throw new DataError(where, `damaged zip archive: a directory of ${count} entries in ${size} bytes at ${offset} does not fit`);
   }
   return { offset, end: offset + size, count };
@@ -107,12 +121,14 @@ function readRecord(
   const extraLength = view.getUint16(at + 30, true);
   const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
   if (next > end) throw new DataError(where, 'damaged zip archive: an entry runs past the end of its directory');
-  const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
+  const rawName = bytes.subarray(at + 46, at + 46 + nameLength);
+  const name = new TextDecoder().decode(rawName);
   const extra = at + 46 + nameLength;
   const narrow = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
   const [size, packed, localOffset] = widened(view, narrow, extra, extra + extraLength, `${where}: ${name}`);
   return {
     name,
+    rawName,
     flags: view.getUint16(at + 8, true),
     method: view.getUint16(at + 10, true),
     crc: view.getUint32(at + 16, true),
@@ -150,15 +166,15 @@ function widened(view: DataView, narrow: readonly number[], start: number, end: 
 const sizesFollow = 8;
 
 function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, checked: boolean, where: string): Uint8Array {
-  const { name, method, packed, size, localOffset } = record;
+  const { name, rawName, method, packed, size, localOffset } = record;
   const place = `${where}: ${name}`;
   if (record.flags & 1) throw new DataError(place, 'encrypted zip entries are not supported');
   if (method !== 0 && method !== 8)
     throw new DataError(place, `expected a stored or deflated zip entry, found compression method ${method}`);
-  if (localOffset + 30 > bytes.length || view.getUint32(localOffset, true) !== 0x04034b50) {
+  if (localOffset + localHeaderBytes > bytes.length || view.getUint32(localOffset, true) !== 0x04034b50) {
     throw new DataError(place, `damaged zip archive: no entry at byte ${localOffset}`);
   }
-  const extra = localOffset + 30 + view.getUint16(localOffset + 26, true);
+  const extra = localOffset + localHeaderBytes + view.getUint16(localOffset + 26, true);
   const start = extra + view.getUint16(localOffset + 28, true);
   if (start + packed > bytes.length) {
     throw new DataError(place, `needs ${packed} bytes at ${start}, but the archive has ${bytes.length} (truncated file?)`);
@@ -172,6 +188,11 @@ function readEntry(bytes: Uint8Array, view: DataView, record: DirectoryRecord, c
         `its header states ${localSize} bytes (${localPacked} packed), the archive's directory ${size} (${packed} packed)`,
       );
     }
+  }
+  const written = bytes.subarray(localOffset + localHeaderBytes, extra);
+  if (written.length !== rawName.length || written.some((byte, i) => byte !== rawName[i])) {
+    const found = JSON.stringify(new TextDecoder().decode(written.subarray(0, 100)));
+    throw new DataError(place, `damaged zip archive: its header states the name ${found}`);
   }
   const data = bytes.subarray(start, start + packed);
   const content = method === 0 ? data : inflateBounded(data, size, place);
