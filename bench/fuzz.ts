@@ -51,8 +51,8 @@ interface Finding {
 interface Part {
   readonly done?: Done;
   readonly findings: readonly Finding[];
-  /** Where the process died, if it did. */
-  readonly died?: Finding;
+  /** Where the process died, if it did, and what it had counted. */
+  readonly died?: { readonly index: number; readonly accepted: number; readonly rejected: number; readonly problem: string };
 }
 
 /** Resident bytes of a process, where the system says so in a file. */
@@ -68,7 +68,7 @@ function residentBytes(pid: number): number {
 function part(format: Format, from: number, to: number, seconds: number): Promise<Part> {
   const folder = mkdtempSync(join(tmpdir(), 'inkling-fuzz-'));
   const progress = join(folder, 'progress');
-  writeFileSync(progress, new Uint8Array(new BigInt64Array([BigInt(from)]).buffer));
+  writeFileSync(progress, new Uint8Array(new BigInt64Array([BigInt(from), 0n, 0n]).buffer));
   const script = fileURLToPath(new URL('fuzzChild.ts', import.meta.url));
   const settings = [`--max-old-space-size=${heapMegabytes}`, '--expose-gc', '--import', 'tsx'];
   const child: ChildProcess = spawn(
@@ -76,7 +76,8 @@ function part(format: Format, from: number, to: number, seconds: number): Promis
     [...settings, script, format.name, ...[seed, from, to].map(String), progress, String(seconds)],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const current = (): number => Number(readFileSync(progress).readBigInt64LE(0));
+  /** Index at hand, accepted, rejected. */
+  const state = (): number[] => [0, 8, 16].map(at => Number(readFileSync(progress).readBigInt64LE(at)));
   let [output, errors, killedFor] = ['', '', ''];
   child.stdout!.on('data', chunk => {
     output += chunk;
@@ -90,7 +91,7 @@ function part(format: Format, from: number, to: number, seconds: number): Promis
   };
   let [last, since] = [-1, performance.now()];
   const watch = setInterval(() => {
-    const at = current();
+    const [at] = state();
     if (at !== last) [last, since] = [at, performance.now()];
     else if (performance.now() - since > hangLimit) kill(`no end after ${hangLimit / 1000} s`);
     if (residentBytes(child.pid!) > residentLimit) kill(`more than ${residentLimit / 2 ** 20} MB of memory`);
@@ -104,10 +105,10 @@ function part(format: Format, from: number, to: number, seconds: number): Promis
         .map(line => JSON.parse(line) as Finding | { done: Done });
       const done = lines.find((line): line is { done: Done } => 'done' in line)?.done;
       const findings = lines.filter((line): line is Finding => !('done' in line));
-      const index = current();
+      const [index, accepted, rejected] = state();
       rmSync(folder, { recursive: true });
       const why = killedFor || `the process ended with ${signal ?? code}: ${errors.trim().split('\n').slice(-6).join(' ')}`;
-      resolve(done ? { done, findings } : { findings, died: { index, name: '', problem: why } });
+      resolve(done ? { done, findings } : { findings, died: { index, accepted, rejected, problem: why } });
     });
   });
 }
@@ -124,7 +125,7 @@ async function fuzz(format: Format): Promise<Result> {
   let total: Done = { inputs: 0, accepted: 0, rejected: 0, slowest: 0, slowestIndex: -1, peak: 0 };
   for (let from = 0; from < runs && !(time > 0 && seconds() > time); ) {
     const { done, findings: found, died } = await part(format, from, runs, time > 0 ? Math.max(1, time - seconds()) : 0);
-    findings.push(...found, ...(died ? [died] : []));
+    findings.push(...found, ...(died ? [{ index: died.index, name: 'the process died', problem: died.problem }] : []));
     if (done) {
       const slower = done.slowest > total.slowest ? done : total;
       total = {
@@ -137,8 +138,12 @@ async function fuzz(format: Format): Promise<Result> {
       };
       break;
     }
-    // What a dead process had counted is gone with it; its inputs were tried all the same.
-    total = { ...total, inputs: total.inputs + died!.index + 1 - from };
+    total = {
+      ...total,
+      inputs: total.inputs + died!.index + 1 - from,
+      accepted: total.accepted + died!.accepted,
+      rejected: total.rejected + died!.rejected,
+    };
     from = died!.index + 1;
   }
   return { ...total, findings, seconds: seconds() };

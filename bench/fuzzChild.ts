@@ -1,7 +1,7 @@
 /**
  * Tries the inputs of one format from one index to another, for bench/fuzz.ts, which watches it from outside:
- * `tsx bench/fuzzChild.ts FORMAT SEED FROM TO PROGRESS SECONDS`. The index at hand stands in the file PROGRESS, so that it is known even when
- * this process is killed. Prints a line of JSON for each finding, and one at the end.
+ * `tsx bench/fuzzChild.ts FORMAT SEED FROM TO PROGRESS SECONDS`. The index at hand, and how many inputs were accepted and rejected before,
+ * stand in the file PROGRESS, so that they are known even when this process is killed. Prints a line of JSON for each finding, and one at the end.
  */
 import { openSync, writeSync } from 'node:fs';
 import { inputAt, tryInput } from '../tests/fuzz/format.ts';
@@ -13,15 +13,15 @@ const format = formats.find(each => each.name === name);
 if (!format) throw new Error(`no format is named ${name}`);
 const [seed, from, to, seconds] = [seedText, fromText, toText, secondsText].map(Number);
 const progress = openSync(progressPath, 'r+');
-const index64 = new BigInt64Array(1);
+const state = new BigInt64Array(3);
 
 const report = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 const deadline = seconds > 0 ? performance.now() + 1000 * seconds : Number.POSITIVE_INFINITY;
 let [accepted, rejected, slowest, slowestIndex] = [0, 0, 0, -1];
 let index = from;
 for (; index < to && performance.now() < deadline; index++) {
-  index64[0] = BigInt(index);
-  writeSync(progress, new Uint8Array(index64.buffer), 0, 8, 0);
+  state.set([BigInt(index), BigInt(accepted), BigInt(rejected)]);
+  writeSync(progress, new Uint8Array(state.buffer), 0, state.byteLength, 0);
   const input = inputAt(format, seed, index);
   // Large inputs come first, and are garbage by the time the next is measured.
   if (input.bytes.length > 2 ** 18) (globalThis as { gc?: () => void }).gc?.();

@@ -26,20 +26,23 @@ const threshold = z
   .max(1 + 1e-9, { abort: true });
 
 /** {@link steppedThresholds} makes no longer lists. */
-const maxThresholds = 9999;
+const maxThresholds = 10_000;
 const thresholdRange = z
   .strictObject({
     start: threshold.describe('First threshold.'),
     stop: threshold.describe('Last threshold.'),
     step: z.number().positive({ abort: true }).describe('Distance of two thresholds.'),
   })
-  .refine(({ start, stop }) => start <= stop, { abort: true })
-  .refine(({ start, stop, step }) => (stop - start) / step < maxThresholds, { abort: true });
+  .refine(({ start, stop }) => start <= stop, { abort: true });
 
 /** A list, or `{start, stop, step}` with `stop` included, in the exact doubles of {@link steppedThresholds}. */
 const thresholds = z
   .union([z.array(threshold).min(1), thresholdRange], {
-    error: 'a list of thresholds in (0, 1], or {start, stop, step} with start <= stop and fewer than 10,000 steps',
+    error: 'a list of thresholds in (0, 1], or {start, stop, step} with start <= stop',
+  })
+  .refine(value => Array.isArray(value) || (value.stop - value.start) / value.step < maxThresholds - 1, {
+    error: `at most ${maxThresholds} thresholds`,
+    abort: true,
   })
   .transform(value => (Array.isArray(value) ? value : steppedThresholds(value.start, value.stop, value.step)));
 

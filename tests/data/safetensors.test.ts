@@ -61,7 +61,7 @@ describe('safetensors', () => {
   test.each([
     ['too short', new Uint8Array(7), /^m: expected a \.safetensors file, found only 7 bytes/],
     ['a header beyond the file', huge, /header states 18446744073709552000 bytes, found 8/],
-    ['no JSON', file({}, [], '{"a"'), /header is not JSON/],
+    ['no JSON', file({}, [], '{"a"'), /header: expected JSON/],
     ['no object', file([], []), /expected a JSON object/],
     [
       'an unknown type',

@@ -49,12 +49,12 @@ const pointer = {
   metric: 'mAP',
   value: 0.25,
 };
-const record = { classes, from: null };
+const record = { format: 1, task: 'localization', method: 'acm-net', classes, from: null };
 const csv = 'video,label,subset\nv1,Jump,train\nv1,Run,train\n"v,2","a ""b""",test\n';
 const split = 'v1\n v2 \r\n\nv3';
-const record = (epoch: number): string =>
+const epochLine = (epoch: number): string =>
   JSON.stringify({ epoch, step: 9, learningRate: 0.1, seconds: 1, train: { total: 0.5 / epoch } });
-const records = `${record(1)}\n${record(2)}\n`;
+const records = `${epochLine(1)}\n${epochLine(2)}\n`;
 
 /** An independent walk over annotations that were accepted. */
 function checkAnnotations(json: unknown): void {

@@ -56,7 +56,12 @@ export function disassembled(bytes: Uint8Array, start = 0): { operations: Uint8A
     let end = at + 1;
     if (typeof argument === 'number') end += argument;
     else if (typeof argument === 'object') end += argument.length + buffer.readUIntLE(at + 1, Math.min(argument.length, 6));
-    else for (let line = argument === 'line' ? 1 : 2; line > 0; line--) end = buffer.indexOf(0x0a, end) + 1;
+    else {
+      for (let line = argument === 'line' ? 1 : 2; line > 0; line--) {
+        const found = buffer.indexOf(0x0a, end);
+        end = found < 0 ? bytes.length : found + 1;
+      }
+    }
     operations.push(bytes.slice(at, end));
     const stops = bytes[at] === 0x2e;
     at = end;

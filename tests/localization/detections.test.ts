@@ -37,6 +37,6 @@ describe('detections', () => {
     ],
     [{ results: { v: [{ ...one, segment: [2, 1] }] } }, 'd.json: results["v"][0].segment: expected start <= end, found [2, 1]'],
   ])('names the place of a mistake: %j', (json, message) => {
-    expect(() => parseDetections(json, 'd.json')).toThrow(new Error(message));
+    expect(() => parseDetections(json, 'd.json')).toThrow(expect.objectContaining({ name: 'DataError', message }));
   });
 });

@@ -199,7 +199,7 @@ describe('errors', () => {
     const lost = await file('lost.yaml', 'extends: nowhere.yaml');
     expect(await problem(lost)).toContain(`${lost}: extends: nowhere.yaml: no such configuration`);
     expect(await problem(await file('bad.yaml', 'a: 1\nb: [1'))).toContain('bad.yaml:2:');
-    expect(await problem(await file('twice.yaml', 'a: 1\na: 2'))).toContain('twice.yaml:2:1: not YAML (Map keys must be unique)');
+    expect(await problem(await file('twice.yaml', 'a: 1\na: 2'))).toContain('twice.yaml:2:1: the key "a" is there twice');
     expect(await problem(await file('list.yaml', '- 1'))).toContain('list.yaml: expected a mapping of keys to values, found [1]');
     expect(await problem(thumos, ['train.epochs'])).toBe('--set train.epochs: expected key=value, such as train.epochs=5');
   });

@@ -46,7 +46,8 @@ export function readZip(archive: Uint8Array, where: string, options: { readonly 
     if (names.has(record.name)) throw new DataError(where, `the archive holds ${JSON.stringify(record.name)} twice`);
     names.add(record.name);
     entries.push({ name: record.name, size: record.size, read: () => readEntry(bytes, view, record, checked, where) });
-    packed += localHeaderBytes + record.packed;
+    // An entry that reaches beyond the archive is refused when it is read.
+    if (record.packed <= bytes.length) packed += localHeaderBytes + record.packed;
     at = next;
   }
   if (at !== directory.end) {
