@@ -158,5 +158,5 @@ test('constructors are given no more work than the file is long', () => {
   const pairs = pickle('(', ...Array.from({ length: 1000 }, (_, i) => pickle(integer(i), 'N', 0x86)), 'lq\x00');
   const copies = Array.from({ length: 2000 }, () => 'ccollections\nOrderedDict\n(h\x00tR0').join('');
   expect(refusal(pairs, copies, '.')).toMatch(/asks for more copies of its data than any honest file does/);
-  expect(refusal('(', '}'.repeat(1_100_000), 't.')).toMatch(/asks for more copies of its data than any honest file does/);
+  expect(refusal('(', '}'.repeat(1_100_000), 't.')).toMatch(/lists, tuples, dictionaries and sets/);
 });
