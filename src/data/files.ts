@@ -298,6 +298,18 @@ export async function requireWritableFile(path: string, advice?: string): Promis
   await requireWritable((await isStream(path)) ? path : folder, advice);
 }
 
+/**
+ * {@link requireWritableFile} for a file that must not be there yet, unless it is to be replaced; a device or pipe, of which nothing can be
+ * read back, is never written to.
+ * @throws DataError naming the file
+ */
+export async function requireNewFile(path: string, replace = false): Promise<void> {
+  if (await isStream(path)) throw new DataError(path, 'expected a file to write, found a device or pipe');
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() && !replace) throw new DataError(path, 'the file exists; choose another one, or replace it by --force');
+  await requireWritableFile(path);
+}
+
 /** Whether a file of this name is what a process killed in {@link writeFileAtomic} leaves behind. */
 export function isTemporaryFile(name: string): boolean {
   return /^\..+\.\d+\.\d+\.tmp$/.test(name);

@@ -1,4 +1,5 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +28,7 @@ describe('export', () => {
   it('writes one ONNX model with open axes, named ports and metadata, and says how it compares', async () => {
     const { stdout } = await succeed(['export', 'runs/small'], dir);
     expect(stdout.split('\n')).toEqual([
-      expect.stringMatching(/^small\.onnx: 0\.0 MB$/),
+      expect.stringMatching(/^small\.onnx: \d\.\d\d kB$/),
       `  input   features [batch, time, ${featureDim}]`,
       '  outputs classScores [batch, 3], attention [batch, time, 3], cas [batch, time, 3]',
       expect.stringMatching(
@@ -97,12 +98,25 @@ describe('export', () => {
     const session = await InferenceSession.create(join(dir, 'mine.onnx'));
     expect(session.inputNames).toEqual(['features']);
     await session.release();
+    await symlink('mine.onnx', join(dir, 'link.onnx'));
+    await succeed(['export', 'runs/small', '--out', 'link.onnx', '--force'], dir);
+    expect((await lstat(join(dir, 'link.onnx'))).isSymbolicLink()).toBe(true);
     expect((await readdir(dir)).filter(name => name.endsWith('.tmp'))).toEqual([]);
   });
 
   it('refuses what does not go together, in one line', async () => {
     expect(await fail(['export', 'runs/small', '--format', 'onnx', '--out', 'x.safetensors'])).toBe(
       'error: x.safetensors: its ending says safetensors, --format onnx',
+    );
+    expect(await fail(['export', 'runs/small', '--out', 'x.pth'])).toBe(
+      'error: x.pth: expected a name ending in .onnx or .safetensors, or --format',
+    );
+    execFileSync('mkfifo', [join(dir, 'pipe.onnx')]);
+    expect(await fail(['export', 'runs/small', '--out', 'pipe.onnx', '--force'])).toBe(
+      'error: pipe.onnx: expected a file to write, found a device or pipe',
+    );
+    expect(await fail(['export', 'small.onnx'])).toMatch(
+      /^error: small\.onnx: expected a run folder or a \.safetensors model, found an ONNX model/,
     );
     expect(await fail(['export', 'nowhere'])).toBe('error: nowhere: expected a run folder or a model file, found nothing');
     expect(await fail(['export', 'runs/small', '--out', 'no/such/folder/x.onnx'])).toBe(
