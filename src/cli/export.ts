@@ -37,7 +37,7 @@ async function runExport(path: string, options: ExportOptions): Promise<void> {
   const { exportFile } = await import('../train/exportFile.ts');
   const { printJson, printLines } = await import('./output.ts');
   const format = formatOf(options);
-  const out = options.out ?? `${basename(resolve(path), extname(path))}.${format}`;
+  const out = options.out ?? `${basename(resolve(path)).replace(/\.safetensors$/i, '')}.${format}`;
   const model = await loadModel(path, options.checkpoint);
   const summary = await exportFile(model, { format, out, force: options.force, threads: options.threads });
   const { bytesText } = await import('./units.ts');

@@ -87,7 +87,7 @@ function parseExtends(value: unknown, where: string): string[] {
  * A YAML text.
  * @throws Error naming `where`, line and column, in one line
  */
-export function parseYaml(text: string, where: string): unknown {
+function parseYaml(text: string, where: string): unknown {
   return yamlDocument(text, where).toJS();
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { cp, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -122,6 +122,14 @@ describe('export', () => {
     expect(await fail(['export', 'runs/small', '--out', 'no/such/folder/x.onnx'])).toBe(
       'error: no/such/folder/x.onnx: there is no folder no/such/folder to write it to',
     );
+  });
+
+  it('is named after the whole name of a run, dots included', async () => {
+    await cp(join(dir, 'runs/small'), join(dir, 'runs/lr-0.5'), { recursive: true });
+    const { stdout } = await succeed(['export', 'runs/lr-0.5', '--format', 'safetensors', '--json'], dir);
+    expect(JSON.parse(stdout)).toMatchObject({ file: 'lr-0.5.safetensors' });
+    const { stdout: again } = await succeed(['export', 'lr-0.5.safetensors', '--json'], dir);
+    expect(JSON.parse(again)).toMatchObject({ file: 'lr-0.5.onnx' });
   });
 
   it('predict refuses an ONNX model of another kind', async () => {
