@@ -18,12 +18,12 @@ async function runDoctor({ json }: { readonly json?: boolean }): Promise<void> {
     return;
   }
   const { cpu, memory, allocator } = facts;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  const { bytesText } = await import('./units.ts');
   const rows = [
     ['inkling', facts.inkling],
     ['Node', `${facts.node} on ${facts.platform}`],
     ['processor', `${cpu.model}, ${cpu.cores} cores`],
-    ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
+    ['memory', `${bytesText(memory.total)}, ${bytesText(memory.free)} free`],
     ['ONNX Runtime', facts.onnxruntime],
     ['devices', facts.devices.map(({ device, problem }) => (problem === null ? device : `${device} (not usable)`)).join(', ')],
     ['allocator', allocator.note],
@@ -33,11 +33,10 @@ async function runDoctor({ json }: { readonly json?: boolean }): Promise<void> {
 
 async function gather() {
   const os = await import('node:os');
-  const { readFile } = await import('node:fs/promises');
+  const { packageVersion } = await import('../train/packageVersion.ts');
   const { env: runtime } = await import('onnxruntime-common');
-  const description = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   return {
-    inkling: description.version,
+    inkling: packageVersion(),
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     cpu: { model: os.cpus()[0]?.model.trim() ?? 'unknown', cores: os.availableParallelism() },

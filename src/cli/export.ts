@@ -20,7 +20,9 @@ export function exportCommand(): Command {
   return new Command('export')
     .description('write a trained model for other programs: ONNX for inference, safetensors for its weights')
     .argument('<model>', 'a run folder, or a model file')
-    .addOption(new Option('--format <format>', 'default: what the ending of --out says, else onnx').choices([...formats]))
+    .addOption(
+      new Option('--format <format>', 'default: what the ending of --out says; onnx without --out').choices([...formats]),
+    )
     .option('--out <file>', 'the file to write (default: named after the run, in the current folder)')
     .addOption(new Option('--checkpoint <name>', 'which weights of a run (default: those it selected)').choices(['last', 'best']))
     .option('--threads <n>', 'threads within one operation, for the check', parseCount)
@@ -35,15 +37,16 @@ async function runExport(path: string, options: ExportOptions): Promise<void> {
   const { exportFile } = await import('../train/exportFile.ts');
   const { printJson, printLines } = await import('./output.ts');
   const format = formatOf(options);
-  const out = options.out ?? `${basename(resolve(path), extname(path))}.${format}`;
+  const out = options.out ?? `${basename(resolve(path)).replace(/\.safetensors$/i, '')}.${format}`;
   const model = await loadModel(path, options.checkpoint);
   const summary = await exportFile(model, { format, out, force: options.force, threads: options.threads });
-  const { file, bytes, check } = summary;
+  const { bytesText } = await import('./units.ts');
+  const { file, check } = summary;
   if (options.json) {
     printJson({ ...summary });
     return;
   }
-  const size = `${(bytes / 1e6).toFixed(1)} MB`;
+  const size = bytesText(summary.bytes);
   if (!check) {
     printLines([`${file}: ${size}, ${Object.keys(model.params).length} parameters under their published names`]);
     return;
@@ -59,8 +62,12 @@ async function runExport(path: string, options: ExportOptions): Promise<void> {
 }
 
 function formatOf({ format, out }: ExportOptions): ExportFormat {
-  const ending = out === undefined ? undefined : formats.find(each => extname(out).toLowerCase() === `.${each}`);
+  if (out === undefined) return format ?? 'onnx';
+  const ending = formats.find(each => extname(out).toLowerCase() === `.${each}`);
   if (format !== undefined && ending !== undefined && format !== ending)
     throw new Error(`${out}: its ending says ${ending}, --format ${format}`);
-  return format ?? ending ?? 'onnx';
+  const chosen = format ?? ending;
+  if (chosen === undefined)
+    throw new Error(`${out}: expected a name ending in ${formats.map(each => `.${each}`).join(' or ')}, or --format`);
+  return chosen;
 }

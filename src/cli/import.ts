@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { collect } from './arguments.ts';
+import { shellWord } from './shellWord.ts';
 
 interface ImportCommandOptions {
   readonly to?: string;
@@ -49,7 +50,7 @@ async function runImport(file: string, options: ImportCommandOptions): Promise<v
   const as = to === undefined ? undefined : await checkTarget(to, options.force === true);
   const weights = await readSourceWeights(file, { key: options.key });
   const { model: name, config, set: sets, classes } = options;
-  const imported = await importModel(weights, file, { model: models[name], config, sets, classes });
+  const imported = await importModel(weights, file, { model: models[name], config, sets, classes, onlyLook: to === undefined });
   const { merged } = imported;
   for (const each of imported.notFinite) reporter.warn(`${file}: ${each} holds values that are no finite numbers`);
   if (imported.needed.length > 0)
@@ -70,6 +71,7 @@ async function runImport(file: string, options: ImportCommandOptions): Promise<v
       ...importTable(weights, imported),
       '',
       `${counts.matched} matched, ${counts.missing} missing, ${counts.unexpected} unexpected, ${counts.wrongShape} of another shape`,
+      ...(imported.isNamed ? [] : [`${imported.classes.length} classes without names, which --to needs: --classes`]),
     ]);
   }
   // The table first, so that it is seen what the error is about.
@@ -91,7 +93,7 @@ async function runImport(file: string, options: ImportCommandOptions): Promise<v
       unexpected: [...unexpected, ...weights.others],
       wrongShape,
       adapted: imported.adapted,
-      classes: imported.classes,
+      classes: imported.isNamed ? imported.classes : null,
     });
   }
   if (problem) throw problem;
@@ -108,7 +110,8 @@ function mismatch(check: () => void): unknown {
 }
 
 function nextLine(to: string, as: 'run' | 'file'): string {
+  const word = shellWord(to);
   return as === 'run'
-    ? `wrote the run ${to}: inkling test ${to} --data DIR, predict, train --from ${to}`
-    : `wrote the model ${to}: inkling predict ${to} FEATURES, train --from ${to}`;
+    ? `wrote the run ${to}: inkling test ${word} --data DIR, predict, train --from ${word}`
+    : `wrote the model ${to}: inkling predict ${word} FEATURES, train --from ${word}`;
 }

@@ -2,6 +2,7 @@
 
 import { showShape } from '../engine/ndarray.ts';
 import type { ImportedModel, SourceWeights } from '../train/importModel.ts';
+import { padRight, textWidth } from './textWidth.ts';
 
 /** A row for each parameter of the model in its order, then for each tensor that it does not have. */
 export function importTable({ tensors, others }: SourceWeights, { params, merged }: ImportedModel): string[] {
@@ -19,6 +20,6 @@ export function importTable({ tensors, others }: SourceWeights, { params, merged
     ...merged.unexpected.map(name => [name, showShape(tensors.get(name)?.shape ?? []), 'unexpected: not used']),
     ...others.map(name => [name, '', 'unexpected: no array, not used']),
   ];
-  const widths = [0, 1].map(column => Math.max(...rows.map(row => row[column].length)));
-  return rows.map(([name, shape, text]) => `${name.padEnd(widths[0])}  ${shape.padEnd(widths[1])}  ${text}`.trimEnd());
+  const widths = [0, 1].map(column => Math.max(...rows.map(row => textWidth(row[column]))));
+  return rows.map(([name, shape, text]) => `${padRight(name, widths[0])}  ${padRight(shape, widths[1])}  ${text}`.trimEnd());
 }

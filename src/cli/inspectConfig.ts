@@ -1,5 +1,6 @@
 /** `inspect` of a configuration: the layers of its model. */
 
+import { showShape } from '../engine/ndarray.ts';
 import type { Flops, ModelSummary } from '../localization/modelSummary.ts';
 import { modelSummary, trainingStepFlops } from '../localization/modelSummary.ts';
 import { classCountOf } from '../train/classCount.ts';
@@ -86,5 +87,3 @@ function notes({ layers, flops, directFlops }: ModelSummary): string[] {
     ...(unused.length > 0 ? [`${unused.join(', ')}: used in training only.`] : []),
   ];
 }
-
-const showShape = (shape: readonly number[]): string => `[${shape.join(', ')}]`;

@@ -18,6 +18,8 @@ import { showShape } from '../engine/ndarray.ts';
 import { runConfigFile } from '../train/config.ts';
 import { describeRun } from '../train/describeRun.ts';
 import { printJson, printLines } from './output.ts';
+import { shellWord } from './shellWord.ts';
+import { padRight, textWidth } from './textWidth.ts';
 import { bytesText, countText } from './units.ts';
 
 /** Options of `inspect` that a file takes. */
@@ -59,12 +61,13 @@ async function describe(path: string): Promise<Description & { readonly hint?: s
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new DataError(path, 'no such file or folder');
   if (!found.isDirectory()) return describeFile(await readBytes(path), path);
+  const word = shellWord(path);
   if (await exists(join(path, runConfigFile)))
     return {
       ...(await describeRun(path)),
-      hint: `its record and curves: inkling runs show ${path}; its configuration: inkling print-config ${path}; its layers: inkling inspect ${join(path, runConfigFile)}`,
+      hint: `its record and curves: inkling runs show ${word}; its configuration: inkling print-config ${word}; its layers: inkling inspect ${shellWord(join(path, runConfigFile))}`,
     };
-  return { ...(await describeFeatureFolder(path)), hint: `whether it is right: inkling check-data ${path}` };
+  return { ...(await describeFeatureFolder(path)), hint: `whether it is right: inkling check-data ${word}` };
 }
 
 function factLines(facts: Description['facts'], all: boolean): string[] {
@@ -87,8 +90,8 @@ interface Row {
 
 function treeLines(entries: readonly Entry[], options: InspectFileOptions): string[] {
   const rows = treeRows(entries, options, 0);
-  const width = Math.min(64, Math.max(...rows.map(({ name, text }) => (text === '' ? 0 : name.length))));
-  return rows.map(({ name, text }) => `${name.padEnd(width)}  ${text}`.trimEnd());
+  const width = Math.min(64, Math.max(...rows.map(({ name, text }) => (text === '' ? 0 : textWidth(name)))));
+  return rows.map(({ name, text }) => `${padRight(name, width)}  ${text}`.trimEnd());
 }
 
 function treeRows(entries: readonly Entry[], options: InspectFileOptions, depth: number): Row[] {

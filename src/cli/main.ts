@@ -1,7 +1,7 @@
 /** The command line: which verbs there are, and what happens to errors. */
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../train/packageVersion.ts';
 import { checkDataCommand } from './checkData.ts';
 import { doctorCommand } from './doctor.ts';
 import { AdvisedError, errorLine } from './errors.ts';
@@ -41,7 +41,7 @@ export async function main(args: readonly string[]): Promise<void> {
 function program(): Command {
   const inkling = new Command('inkling')
     .description('Action understanding from few labels. Now: temporal action localisation from video-level labels.')
-    .version(version(), '-V, --version')
+    .version(packageVersion(), '-V, --version')
     .showHelpAfterError(false)
     // A verb's verbs have options of the same names.
     .enablePositionalOptions()
@@ -71,9 +71,4 @@ function program(): Command {
 function oneLineErrors(command: Command): void {
   command.exitOverride().configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) });
   for (const each of command.commands) oneLineErrors(each);
-}
-
-function version(): string {
-  const description: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (description as { version: string }).version;
 }

@@ -1,4 +1,5 @@
 /** What commands print on standard output. */
+import { padLeft, padRight, textWidth } from './textWidth.ts';
 
 /** Prints one JSON object. */
 export function printJson(value: Readonly<Record<string, unknown>>): void {
@@ -12,10 +13,10 @@ export function printLines(lines: readonly string[]): void {
 
 /** Rows of equally many cells in columns: the first to the left, the others to the right. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)));
+  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => textWidth(row[column]))));
   return rows.map(row =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .map((cell, column) => (column === 0 ? padRight(cell, widths[column]) : padLeft(cell, widths[column])))
       .join('  ')
       .trimEnd(),
   );

@@ -53,7 +53,7 @@ async function runPredict(modelPath: string, inputs: readonly string[], options:
     const { writeFileAtomic } = await import('../data/files.ts');
     await writeFileAtomic(out, `${JSON.stringify(result)}\n`);
     if (json) printJson({ file: out, videos: found.size, detections: count });
-    else printLines([`${out}: ${count} detections in ${found.size} videos`]);
+    else printLines([`${out}: ${count} detection${count === 1 ? '' : 's'} in ${found.size} video${found.size === 1 ? '' : 's'}`]);
     return;
   }
   if (json) {

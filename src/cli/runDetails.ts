@@ -6,6 +6,8 @@ import type { Run } from '../train/runs.ts';
 import { alignColumns } from './output.ts';
 import { metricTitle, nothing, showPoint, showTime } from './runFormat.ts';
 import { showEpochs } from './runTables.ts';
+import { shellWord } from './shellWord.ts';
+import { bytesText } from './units.ts';
 
 /** The record, the sessions, and every metric's last and best value. */
 export function runDetails(run: Run): string[] {
@@ -33,7 +35,7 @@ function recordRows(run: Run, { task, method, config, classes, from, imported, d
     [
       'data',
       data
-        ? `${data.train} training and ${data.test} test videos, ${data.files} files, ${(data.bytes / 1e6).toFixed(1)} MB, SHA-256 ${data.sha256.slice(0, 12)}`
+        ? `${data.train} training and ${data.test} test videos, ${data.files} files, ${bytesText(data.bytes)}, SHA-256 ${data.sha256.slice(0, 12)}`
         : nothing,
     ],
   ];
@@ -54,21 +56,16 @@ function sessionLines(session: RunSession, index: number, record: RunRecord | un
   const details = [
     `Inkling ${versions.inkling}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}, ${versions.platform}`,
     ...own,
-    `${machine.host}: ${machine.cpu}, ${machine.cores} cores, ${(machine.memory / 1e9).toFixed(1)} GB, ${machine.os}`,
+    `${machine.host}: ${machine.cpu}, ${machine.cores} cores, ${bytesText(machine.memory)}, ${machine.os}`,
     `${device}, ${threads === null ? 'threads as ONNX Runtime chooses' : `${threads} thread${threads === 1 ? '' : 's'}`}`,
     ...data,
     ...(session.error === null ? [] : [`error: ${session.error}`]),
-    ...(session.command === null ? [] : [`$ inkling ${session.command.map(quoted).join(' ')}`]),
+    ...(session.command === null ? [] : [`$ inkling ${session.command.map(shellWord).join(' ')}`]),
   ];
   return [
-    `session ${index + 1}     ${showTime(session.started)} ${end}, after epoch ${session.epoch}`,
+    `${`session ${index + 1}`.padEnd(14)}${showTime(session.started)} ${end}, after epoch ${session.epoch}`,
     ...details.map(line => `${' '.repeat(14)}${line}`),
   ];
-}
-
-/** An argument as a shell takes it. */
-function quoted(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replace(/'/g, "'\\''")}'`;
 }
 
 function metricLines({ curves, epochs }: Run): string[] {

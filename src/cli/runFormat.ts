@@ -6,7 +6,7 @@ import { percent } from './output.ts';
 export const nothing = '-';
 
 /** Whether a metric is a fraction, shown in percent. */
-export function isFraction(metric: string): boolean {
+function isFraction(metric: string): boolean {
   return /mAP|accuracy/.test(metric);
 }
 

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Run } from '../train/runs.ts';
+import { shellWord } from './shellWord.ts';
 
 interface ListOptions {
   readonly sort: 'time' | 'metric' | 'name';
@@ -103,7 +104,8 @@ async function openRuns(names: readonly string[]): Promise<Run[]> {
     for (const candidate of candidates) if (path === undefined && (await isFolder(candidate))) path = candidate;
     if (path === undefined) throw new Error(`${name}: no such run folder, nor ${candidates[1]}`);
     const [found] = await findRuns(path);
-    if (found !== path) throw new Error(`${path}: expected a run folder, found none (inkling runs ${path} lists the runs in it)`);
+    if (found !== path)
+      throw new Error(`${path}: expected a run folder, found none (inkling runs ${shellWord(path)} lists the runs in it)`);
     runs.push(await readRun(path));
   }
   return runs;

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { withAllocator } from './allocator.ts';
 import { collect, parseSeed } from './arguments.ts';
+import { shellWord } from './shellWord.ts';
 import type { TrainOptions } from './trainTarget.ts';
 
 /** `inkling train`: trains, or goes on with a run. */
@@ -59,7 +60,7 @@ async function runTrain(name: string | undefined, options: TrainOptions): Promis
       signal: interrupt.signal,
     });
     if (summary.interrupted) {
-      reporter.info(`stopped; go on with: inkling train --resume ${out}`);
+      reporter.info(`stopped; go on with: inkling train --resume ${shellWord(out)}`);
       process.exitCode = interrupt.exitCode() ?? 1;
     }
     const { printJson, printLines } = await import('./output.ts');

@@ -15,27 +15,44 @@ import { findStateDict } from './stateDict.ts';
 /** Files are read and written in pieces of this size: large enough to cost nothing, small enough to overlap with a digest. */
 const pieceBytes = 8 * 2 ** 20;
 
+/** The largest file that is read, and the most of a pipe, which does not say where it ends: what one array of bytes holds. */
+const mostBytes = 4 * 2 ** 30;
+
 /**
  * The bytes of a file.
  * @param onPiece called with the file's pieces in their order, each while the next one is being read (for a digest)
- * @throws DataError naming the file if it is missing or cannot be read
+ * @throws DataError naming the file if it is missing, cannot be read or is too large, or if it is a device
  */
 export async function readBytes(path: string, onPiece?: (piece: Uint8Array) => void): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const { size } = await file.stat();
-      if (size > pieceBytes) return await readPieces(file, size, onPiece);
-      // Also pipes and the like, whose size is not known.
-      const bytes = await file.readFile();
+    return await withFile(path, 'r', async file => {
+      const found = await file.stat();
+      // A device may have no end (/dev/zero).
+      if (found.isCharacterDevice() || found.isBlockDevice()) throw new DataError(path, 'expected a file, found a device');
+      if (found.size > mostBytes) throw new DataError(path, tooLarge(`${found.size} bytes`));
+      if (found.size > pieceBytes) return await readPieces(file, found.size, onPiece);
+      const bytes = found.isFile() ? await file.readFile() : await readStream(file, path);
       onPiece?.(bytes);
       return bytes;
-    } finally {
-      await file.close();
-    }
+    });
   } catch (thrown) {
+    if (thrown instanceof DataError) throw thrown;
     throw new DataError(path, readProblem(thrown), { cause: thrown });
   }
+}
+
+const tooLarge = (found: string): string => `expected at most ${mostBytes} bytes, found ${found}`;
+
+/** All of a pipe, whose size is not known. */
+async function readStream(file: FileHandle, path: string): Promise<Buffer<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of file.createReadStream({ autoClose: false, highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>) {
+    bytes += piece.byteLength;
+    if (bytes > mostBytes) throw new DataError(path, tooLarge('a stream that goes on'));
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 async function readPieces(file: FileHandle, size: number, onPiece?: (piece: Uint8Array) => void): Promise<Buffer<ArrayBuffer>> {
@@ -176,10 +193,10 @@ async function isStream(path: string): Promise<boolean> {
   return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
-async function withFile(path: string, flags: string, work: (file: FileHandle) => Promise<void>): Promise<void> {
+async function withFile<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path, flags);
   try {
-    await work(file);
+    return await work(file);
   } finally {
     await file.close();
   }
@@ -217,6 +234,7 @@ export function writeProblem(thrown: unknown, folder: string, bytes?: number): s
   const code = (thrown as { code?: string }).code ?? '';
   if (Object.hasOwn(spaceProblems, code))
     return `${spaceProblems[code]} (needed ${bytes === undefined ? 'a little' : `${bytes} bytes`} in ${folder})`;
+  if (code === 'ENOENT') return `there is no folder ${folder} to write it to`;
   if (code === 'EROFS') return 'cannot be written: the file system is read-only';
   if (code === 'EACCES' || code === 'EPERM') return `cannot be written: no permission in ${folder}`;
   return `cannot be written (${messageOf(thrown)})`;
@@ -269,6 +287,18 @@ export async function requireWritableFile(path: string, advice?: string): Promis
   if (found?.isDirectory()) throw new DataError(path, 'expected a file, found a folder');
   if (!(await exists(folder))) throw new DataError(path, `there is no folder ${folder} to write it to`);
   await requireWritable((await isStream(path)) ? path : folder, advice);
+}
+
+/**
+ * {@link requireWritableFile} for a file that must not be there yet, unless it is to be replaced; a device or pipe, of which nothing can be
+ * read back, is never written to.
+ * @throws DataError naming the file
+ */
+export async function requireNewFile(path: string, replace = false): Promise<void> {
+  if (await isStream(path)) throw new DataError(path, 'expected a file to write, found a device or pipe');
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() && !replace) throw new DataError(path, 'the file exists; choose another one, or replace it by --force');
+  await requireWritableFile(path);
 }
 
 /** Whether a file of this name is what a process killed in {@link writeFileAtomic} leaves behind. */

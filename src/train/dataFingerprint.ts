@@ -1,6 +1,6 @@
 /** What a run read, as digests: two runs with the same fingerprint had the same data (Node). */
-import { createHash } from 'node:crypto';
 import { relative, sep } from 'node:path';
+import { sha256 } from './sha256.ts';
 
 /** SHA-256 in hexadecimal by file, in the order of the names. */
 export type FileDigests = ReadonlyMap<string, string>;
@@ -39,8 +39,6 @@ export function dataCollector(dir: string): DataCollector {
     },
   };
 }
-
-const sha256 = (content: Uint8Array | string): string => createHash('sha256').update(content).digest('hex');
 
 /** Digests as `sha256sum` prints and checks them: a line of digest, two spaces and name each. */
 export function digestLines(files: FileDigests): string {

@@ -1,7 +1,7 @@
 /** Trained models as files that others read (Node). */
-import { rename, rm } from 'node:fs/promises';
+import { realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DataError, encodeSafetensors, exists, readBytes, requireWritableFile, writeFileAtomic } from '../data/index.ts';
+import { DataError, encodeSafetensors, readBytes, requireNewFile, writeFileAtomic } from '../data/index.ts';
 import { type NDArray, random, type Shape } from '../engine/index.ts';
 import { defaultRuntime } from '../engine/runtime/default.ts';
 import { acmNetOptions } from '../localization/config.ts';
@@ -9,8 +9,8 @@ import { fewestSnippets, localizerOnnx, localizerOutputs } from '../localization
 import { inferenceStep } from '../localization/steps.ts';
 import { type Model, modelMetadata } from './model.ts';
 
-export const exportFormats = ['onnx', 'safetensors'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
+/** What a model can be written as; also the endings of the files. */
+export type ExportFormat = 'onnx' | 'safetensors';
 
 export interface ExportOptions {
   readonly format: ExportFormat;
@@ -42,20 +42,21 @@ const allowedDifference = 1e-5;
 /**
  * Writes a model as one file: `safetensors` with the parameters under their published names, or `onnx`, the inference model with open batch
  * and time axes ({@link localizerOnnx}). An ONNX model is run, as written, beside the trained one.
- * @throws DataError if the file exists (without `force`) or cannot be written, or if the written model does not agree with the trained one:
+ * @throws DataError if the file exists (without `force`), is a device or cannot be written, or if the written model does not agree with the trained one:
  *   what was there before stays then.
  */
 export async function exportFile(model: Model, { format, out, force = false, threads }: ExportOptions): Promise<ExportSummary> {
-  if (!force && (await exists(out))) throw new DataError(out, 'the file exists; choose another one, or replace it by --force');
-  await requireWritableFile(out);
+  await requireNewFile(out, force);
   if (format === 'safetensors') {
     const chunks = encodeSafetensors(model.params, modelMetadata(model));
     await writeFileAtomic(out, chunks);
     return { file: out, format, bytes: chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0) };
   }
   const network = acmNetOptions(model.config, model.classes.length);
+  // Where a link leads to is replaced, not the link.
+  const place = await realpath(out).catch(() => out);
   // Under a temporary name until it is checked: what it replaces stays until then.
-  const unchecked = join(dirname(out), `.${basename(out)}.${process.pid}.0.tmp`);
+  const unchecked = join(dirname(place), `.${basename(place)}.${process.pid}.0.tmp`); // as isTemporaryFile knows it
   await writeFileAtomic(unchecked, localizerOnnx(network, model.params, { ...modelMetadata(model), ...plainMetadata(model) }));
   try {
     const written = await readBytes(unchecked);
@@ -64,7 +65,7 @@ export async function exportFile(model: Model, { format, out, force = false, thr
       const found = `found a difference of ${check.largestDifference.toExponential(1)}`;
       throw new DataError(out, `expected outputs within ${allowedDifference} of the trained model's, ${found}; it was not kept`);
     }
-    await rename(unchecked, out);
+    await rename(unchecked, place);
     return { file: out, format, bytes: written.length, check };
   } finally {
     await rm(unchecked, { force: true });

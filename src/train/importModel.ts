@@ -1,9 +1,18 @@
 /** Weights of other programs as models of ours (Node). */
 
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { type CheckpointValue, parseTorchCheckpoint } from '../data/formats/torchCheckpoint.ts';
-import { DataError, listSafetensors, parseNpz, readBytes, writeFileAtomic } from '../data/index.ts';
+import {
+  DataError,
+  listSafetensors,
+  makeFolder,
+  parseNpz,
+  readBytes,
+  requireNewFile,
+  requireWritable,
+  writeFileAtomic,
+} from '../data/index.ts';
 import { commonPrefix, findStateDict } from '../data/stateDict.ts';
 import { type NDArray, type Shape, showShape } from '../engine/index.ts';
 import { fold, key } from '../engine/random.ts';
@@ -93,12 +102,16 @@ export interface ImportOptions {
   readonly sets?: readonly string[];
   /** Class names as in {@link readClassNames}; default: `data.classes` of the configuration, or what a model of ours says of itself. */
   readonly classes?: string;
+  /** The model is looked at and not written: where nobody names its classes, numbers stand for them. */
+  readonly onlyLook?: boolean;
 }
 
 /** Imported weights, matched to the parameters of a model. */
 export interface ImportedModel extends Omit<Model, 'source'> {
   /** Whatever has another shape is left as it was: see {@link mustFit}. */
   readonly merged: Merged;
+  /** Whether the classes have their names, or numbers in place of them ({@link ImportOptions.onlyLook}). */
+  readonly isNamed: boolean;
   /** Name of the configuration it started from. */
   readonly base: string;
   /** Keys of the configuration that the weights decided against it, e.g. `model.featureDim: 8, not 2048`. */
@@ -122,7 +135,8 @@ export async function importModel(weights: SourceWeights, where: string, options
   const given = await configFor(weights, options);
   const adaptedModel = { ...given.config.model, ...inferred.model };
   mustMatch(shapes, Object.keys(model.shapes({ ...given.config, model: adaptedModel }, 1)), where);
-  const classes = await classesFor(weights, where, given, inferred.classes, options);
+  const named = await classesFor(weights, where, given, inferred.classes, options);
+  const classes = named ?? Array.from({ length: inferred.classes ?? 0 }, (_, i) => String(i));
   const adapted = Object.entries(inferred.model).flatMap(([name, value]) => {
     const stated = given.config.model[name as keyof LocalizationConfig['model']];
     return stated === value ? [] : [`model.${name}: ${value}, not ${stated}`];
@@ -142,6 +156,7 @@ export async function importModel(weights: SourceWeights, where: string, options
   return {
     params,
     classes,
+    isNamed: named !== undefined,
     config,
     merged,
     base: given.name,
@@ -189,17 +204,19 @@ function changed(config: LocalizationConfig, sets: readonly string[]): Localizat
   return parseConfig(values, 'the model');
 }
 
+/** Undefined where nobody says what the classes are called, and nobody has to. */
 async function classesFor(
   { own }: SourceWeights,
   where: string,
   { name, config }: { readonly name: string; readonly config: LocalizationConfig },
   count: number | undefined,
-  { classes: text }: ImportOptions,
-): Promise<string[]> {
+  { classes: text, onlyLook }: ImportOptions,
+): Promise<string[] | undefined> {
   const classes = text !== undefined ? await readClassNames(text) : (config.data.classes ?? own?.classes);
   const wanted = count === undefined ? 'names' : `${count} names`;
   const give = `give ${wanted} by --classes (a JSON or text file, a,b,c, thumos14 or activitynet)`;
   if (!classes) {
+    if (onlyLook && count !== undefined) return undefined;
     const says = count === undefined ? 'does not say how many classes it has' : `has ${count} classes and does not say which`;
     throw new DataError(where, `it ${says}; ${give}, or a --config that names them`);
   }
@@ -239,22 +256,28 @@ export function mustFit({ merged }: ImportedModel, { others }: SourceWeights, wh
   }
 }
 
+/** Endings of weights that are read and not written. */
+const foreignEndings = new Set(['.pth', '.pt', '.pyth', '.pkl', '.ckpt', '.tar', '.npz', '.npy', '.onnx']);
+
 /**
- * Refuses a place that must not be written to.
+ * Refuses a place that must not or cannot be written to, before long work.
  * @returns whether the model becomes a run folder, or (`.safetensors`) a file
- * @throws DataError for a folder that holds something, or a file that exists, unless `force` allows to replace it
+ * @throws DataError for a folder that holds something; a file that exists, unless `force` allows to replace it; the ending of another format
  */
 export async function checkTarget(to: string, force: boolean): Promise<'run' | 'file'> {
-  const found = await stat(to).catch(() => undefined);
-  if (extname(to).toLowerCase() === '.safetensors') {
-    if (found?.isDirectory()) throw new DataError(to, 'expected a file to write, found a folder');
-    if (found && !force) throw new DataError(to, 'the file exists already; --force replaces it');
+  const ending = extname(to).toLowerCase();
+  if (ending === '.safetensors') {
+    await requireNewFile(to, force);
     return 'file';
   }
+  const found = await stat(to).catch(() => undefined);
+  if (!found && foreignEndings.has(ending))
+    throw new DataError(to, `expected a new run folder, or a file ending in .safetensors, found the ending ${ending}`);
   if (found && !found.isDirectory())
     throw new DataError(to, 'expected a new run folder, or a file ending in .safetensors, found another file');
   const files = found ? await readdir(to) : [];
   if (files.length > 0) throw new DataError(to, `expected a new or empty folder, found ${files.length} files`);
+  await requireWritable(to);
   return 'run';
 }
 
@@ -266,7 +289,7 @@ export async function writeImported(
   source: string,
 ): Promise<void> {
   if (as === 'file') return writeModel(to, { params, classes, config });
-  await mkdir(to, { recursive: true });
+  await makeFolder(to);
   const optimizer = adam({ betas: config.train.betas, weightDecay: config.train.weightDecay }).init(params);
   await saveLast(to, { epoch: 0, params, optimizer }, modelMetadata({ classes, config }));
   await writeModel(join(to, 'model.safetensors'), { params, classes, config });

@@ -1,5 +1,6 @@
 /** A trained model as a file (Node): weights under their published names, and in the metadata all that prediction needs. */
 import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '../data/formats/json.ts';
 import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/index.ts';
@@ -45,6 +46,11 @@ export async function writeModel(path: string, model: Pick<Model, 'params' | 'cl
 export async function loadModel(path: string, named?: CheckpointName, warner: Warner = consoleReporter()): Promise<Model> {
   if (!(await exists(path))) throw new DataError(path, 'expected a run folder or a model file, found nothing');
   if (!(await stat(path)).isDirectory()) {
+    if (extname(path).toLowerCase() === '.onnx')
+      throw new DataError(
+        path,
+        'expected a run folder or a .safetensors model, found an ONNX model, which predict takes but which has no weights to go on with',
+      );
     const { tensors, metadata } = await readWeights(path);
     return { source: path, params: tensors, ...checkedModel(tensors, metadata, path) };
   }

@@ -13,11 +13,12 @@ import {
   writeFileAtomic,
 } from '../data/index.ts';
 import type { NDArray } from '../engine/index.ts';
+import { sha256, sha256Schema } from './sha256.ts';
 
 /** Which checkpoint: the newest, the one before it, or the best one of an evaluation. */
 export type PointerName = 'last' | 'previous' | 'best';
 
-const contentSchema = z.object({ bytes: z.number().int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+const contentSchema = z.object({ bytes: z.number().int().nonnegative(), sha256: sha256Schema });
 /** What a file holds: its size, and the SHA-256 of its bytes in hexadecimal. */
 export type Content = z.infer<typeof contentSchema>;
 
@@ -49,8 +50,6 @@ export async function isThere(path: string): Promise<boolean> {
     (thrown: NodeJS.ErrnoException) => thrown.code !== 'ENOENT' && thrown.code !== 'ENOTDIR',
   );
 }
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The pointer of a checkpoint; undefined if the run has none. @throws DataError naming the file if it is damaged. */
 export async function readPointer(run: string, name: PointerName): Promise<Pointer | undefined> {

@@ -12,7 +12,9 @@ export interface Difference {
 
 /** Keys of the configuration whose values are not the same in all runs, in the order of the configuration. */
 export function configDifferences(runs: readonly Run[]): Difference[] {
-  return differences(runs.map(({ config }) => leaves(config)));
+  const all = differences(runs.map(({ config }) => leaves(config)));
+  // Null in one run where another has a mapping: the keys of the mapping say it.
+  return all.filter(({ key }) => !all.some(other => other.key.startsWith(`${key}.`)));
 }
 
 /**

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DataError, exists, readJson, readText, writeFileAtomic } from '../data/index.ts';
 import { type DataFingerprint, digestLines, type FileDigests, parseDigestLines } from './dataFingerprint.ts';
 import { firstProblem } from './schemaProblem.ts';
+import { sha256Schema } from './sha256.ts';
 
 /** The file of a run folder that says what the run is, and what it was started from. */
 export const recordFile = 'run.json';
@@ -12,7 +13,6 @@ export const recordFile = 'run.json';
 export const digestsFile = 'data.sha256';
 
 const count = z.int().nonnegative();
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
 const text = z.string().nullable();
 
 const gitSchema = z
@@ -46,7 +46,7 @@ const sessionSchema = z.looseObject({
   }),
   device: z.string(),
   threads: count.nullable().describe('As configured; null: chosen by ONNX Runtime'),
-  data: sha256.describe('Fingerprint of the data that this session read, as in data.sha256 of the record'),
+  data: sha256Schema.describe('Fingerprint of the data that this session read, as in data.sha256 of the record'),
 });
 
 const runRecordSchema = z.looseObject({
@@ -62,7 +62,9 @@ const runRecordSchema = z.looseObject({
   imported: z.string().optional().describe('Absolute path of the file that the weights were imported from, where they were'),
   data: z
     .looseObject({
-      sha256: sha256.describe('SHA-256 of the file data.sha256: all annotations, lists and features at the beginning of the run'),
+      sha256: sha256Schema.describe(
+        'SHA-256 of the file data.sha256: all annotations, lists and features at the beginning of the run',
+      ),
       files: count,
       bytes: count,
       train: count.describe('Training videos'),

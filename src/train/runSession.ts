@@ -1,10 +1,10 @@
 /** What a session of training says of where and how it ran (Node). */
-import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { env as runtime } from 'onnxruntime-common';
 import { messageOf } from '../data/index.ts';
 import { gitState } from './gitState.ts';
+import { packageVersion } from './packageVersion.ts';
 import { latestMoment, type RunSession, readRunRecord, writeRunRecord } from './runRecord.ts';
 import type { WallClock } from './wallClock.ts';
 
@@ -30,7 +30,7 @@ export async function sessionFacts({ command, device, threads, data }: SessionOp
     command: command ? [...command] : null,
     directory,
     versions: {
-      inkling: await packageVersion(),
+      inkling: packageVersion(),
       node: process.versions.node,
       onnxruntime: runtime.versions.node ?? runtime.versions.common,
       platform: `${process.platform}-${process.arch}`,
@@ -47,11 +47,6 @@ export async function sessionFacts({ command, device, threads, data }: SessionOp
     threads,
     data,
   };
-}
-
-async function packageVersion(): Promise<string> {
-  const description: unknown = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (description as { version: string }).version;
 }
 
 /**

@@ -8,7 +8,7 @@ import { type EventContent, encodeEvent, eventFileVersion } from './tensorboardE
 import type { WallClock } from './wallClock.ts';
 
 /** The folder of a run that holds its event files. */
-export const tensorboardFolder = 'tensorboard';
+const tensorboardFolder = 'tensorboard';
 
 /** Takes events; what was added is on disk after `flush`. */
 export interface EventLog {

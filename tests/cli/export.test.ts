@@ -1,4 +1,5 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +28,7 @@ describe('export', () => {
   it('writes one ONNX model with open axes, named ports and metadata, and says how it compares', async () => {
     const { stdout } = await succeed(['export', 'runs/small'], dir);
     expect(stdout.split('\n')).toEqual([
-      expect.stringMatching(/^small\.onnx: 0\.0 MB$/),
+      expect.stringMatching(/^small\.onnx: \d\.\d\d kB$/),
       `  input   features [batch, time, ${featureDim}]`,
       '  outputs classScores [batch, 3], attention [batch, time, 3], cas [batch, time, 3]',
       expect.stringMatching(
@@ -97,6 +98,9 @@ describe('export', () => {
     const session = await InferenceSession.create(join(dir, 'mine.onnx'));
     expect(session.inputNames).toEqual(['features']);
     await session.release();
+    await symlink('mine.onnx', join(dir, 'link.onnx'));
+    await succeed(['export', 'runs/small', '--out', 'link.onnx', '--force'], dir);
+    expect((await lstat(join(dir, 'link.onnx'))).isSymbolicLink()).toBe(true);
     expect((await readdir(dir)).filter(name => name.endsWith('.tmp'))).toEqual([]);
   });
 
@@ -104,10 +108,28 @@ describe('export', () => {
     expect(await fail(['export', 'runs/small', '--format', 'onnx', '--out', 'x.safetensors'])).toBe(
       'error: x.safetensors: its ending says safetensors, --format onnx',
     );
+    expect(await fail(['export', 'runs/small', '--out', 'x.pth'])).toBe(
+      'error: x.pth: expected a name ending in .onnx or .safetensors, or --format',
+    );
+    execFileSync('mkfifo', [join(dir, 'pipe.onnx')]);
+    expect(await fail(['export', 'runs/small', '--out', 'pipe.onnx', '--force'])).toBe(
+      'error: pipe.onnx: expected a file to write, found a device or pipe',
+    );
+    expect(await fail(['export', 'small.onnx'])).toMatch(
+      /^error: small\.onnx: expected a run folder or a \.safetensors model, found an ONNX model/,
+    );
     expect(await fail(['export', 'nowhere'])).toBe('error: nowhere: expected a run folder or a model file, found nothing');
     expect(await fail(['export', 'runs/small', '--out', 'no/such/folder/x.onnx'])).toBe(
       'error: no/such/folder/x.onnx: there is no folder no/such/folder to write it to',
     );
+  });
+
+  it('is named after the whole name of a run, dots included', async () => {
+    await cp(join(dir, 'runs/small'), join(dir, 'runs/lr-0.5'), { recursive: true });
+    const { stdout } = await succeed(['export', 'runs/lr-0.5', '--format', 'safetensors', '--json'], dir);
+    expect(JSON.parse(stdout)).toMatchObject({ file: 'lr-0.5.safetensors' });
+    const { stdout: again } = await succeed(['export', 'lr-0.5.safetensors', '--json'], dir);
+    expect(JSON.parse(again)).toMatchObject({ file: 'lr-0.5.onnx' });
   });
 
   it('predict refuses an ONNX model of another kind', async () => {

@@ -94,7 +94,7 @@ wrote the run imported: inkling test imported --data DIR, predict, train --from 
     expect(await run(['import', 'partial.npz', ...weights, '--to', 'model.safetensors'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'error: model.safetensors: the file exists already; --force replaces it\n',
+      stderr: 'error: model.safetensors: the file exists; choose another one, or replace it by --force\n',
     });
   });
 
@@ -112,6 +112,19 @@ wrote the run imported: inkling test imported --data DIR, predict, train --from 
     expect([wrong.code, strict.code, existsSync(join(dir, 'nothing'))]).toEqual([1, 1, false]);
   });
 
+  it('shows how names match without being told what the classes are called', async () => {
+    const { stdout } = await succeed(['import', 'partial.npz', '--model', 'ftcl'], dir);
+    expect(stdout).toContain('fc.weight                   [2]        unexpected: not used\n');
+    expect(stdout).toMatch(/\n2 classes without names, which --to needs: --classes\n$/);
+    const json = await succeed(['import', 'partial.npz', '--model', 'ftcl', '--json'], dir);
+    expect(JSON.parse(json.stdout)).toMatchObject({ written: null, classes: null });
+  });
+
+  it('prints commands that can be copied', async () => {
+    const { stdout } = await succeed(['import', 'weights.npz', ...weights, '--to', "it's new"], dir);
+    expect(stdout).toContain("inkling test 'it'\\''s new' --data DIR, ");
+  });
+
   it.each([
     [['weights.npz'], "required option '--model <name>' not specified"],
     [
@@ -119,12 +132,21 @@ wrote the run imported: inkling test imported --data DIR, predict, train --from 
       "option '--model <name>' argument 'tridet' is invalid. Allowed choices are acm-net, ftcl.",
     ],
     [['lost.pth', '--model', 'ftcl'], 'lost.pth: no such file'],
-    [['weights.npz', '--model', 'ftcl', '--to', 'run'], 'run: expected a new or empty folder, found 8 files'],
+    // How many files depends on what is tested beside this.
+    [['weights.npz', '--model', 'ftcl', '--to', 'run'], 'run: expected a new or empty folder, found '],
     [
-      ['weights.npz', '--model', 'ftcl'],
+      ['weights.npz', '--model', 'ftcl', '--to', 'new'],
       'weights.npz: it has 2 classes and does not say which; give 2 names by --classes (a JSON or text file, a,b,c, thumos14 or activitynet), or a --config that names them',
     ],
     [['small.yaml', '--model', 'ftcl'], 'small.yaml: '],
+    [
+      ['weights.npz', '--model', 'ftcl', '--classes', 'a,b', '--to', 'new.pth'],
+      'new.pth: expected a new run folder, or a file ending in .safetensors, found the ending .pth',
+    ],
+    [
+      ['weights.npz', '--model', 'ftcl', '--classes', 'a,b', '--to', 'none/new.safetensors'],
+      'none/new.safetensors: there is no folder none to write it to',
+    ],
   ])('is refused in one line: %j', async (args, message) => {
     const { code, stdout, stderr } = await run(['import', ...args]);
     expect([code, stdout, stderr.split('\n').length]).toEqual([1, '', 2]);

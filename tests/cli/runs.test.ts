@@ -125,7 +125,7 @@ describe.concurrent('runs show', () => {
     const { stdout } = await succeed(['runs', 'show', 'one'], dir);
     expect(stdout).toMatch(/^runs\/one: finished, 3\/3 epochs, /);
     expect(stdout).toMatch(/\nmethod +acm-net \(localization\)\nconfiguration +small\.yaml, seed 0\n/);
-    expect(stdout).toMatch(/\ndata +6 training and 3 test videos, 13 files, 0\.0 MB, SHA-256 [0-9a-f]{12}\n/);
+    expect(stdout).toMatch(/\ndata +6 training and 3 test videos, 13 files, \d+\.?\d* kB, SHA-256 [0-9a-f]{12}\n/);
     expect(stdout).toMatch(/\n +\$ inkling train small\.yaml --out runs\/one\n/);
     expect(stdout).toContain(`  ${shown('one', 3)}`);
     const drawn = stdout.slice(stdout.indexOf('\n\ntest/mAP@0.1:0.7 %\n')).split('\n');

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
@@ -10,6 +11,7 @@ import {
   readBytes,
   readJson,
   readText,
+  requireNewFile,
   requireWritableFile,
   writeFileAtomic,
   writeProblem,
@@ -53,6 +55,18 @@ test('a file that is missing or wrong is named', async () => {
   expect(await messageRejected(readText(path))).toBe(`${path}: expected UTF-8 text`);
 });
 
+test('what has no end is not read, what does not say its size is', async () => {
+  expect(await messageRejected(readBytes('/dev/zero'))).toBe('/dev/zero: expected a file, found a device');
+  const huge = join(dir, 'huge.npy');
+  await writeFile(huge, '');
+  await truncate(huge, 5 * 2 ** 30); // takes no room
+  expect(await messageRejected(readArray(huge))).toBe(`${huge}: expected at most 4294967296 bytes, found 5368709120 bytes`);
+  const pipe = join(dir, 'pipe.npy');
+  execFileSync('mkfifo', [pipe]);
+  const [read] = await Promise.all([readArray(pipe), writeFile(pipe, encodeNpy(counting(2, 3)))]);
+  expect(read).toEqual(counting(2, 3));
+});
+
 test('writing replaces the whole file, or nothing at all', async () => {
   const path = join(dir, 'run.json');
   await writeFileAtomic(path, 'first, and longer');
@@ -61,7 +75,9 @@ test('writing replaces the whole file, or nothing at all', async () => {
   // A folder in the file's place makes the rename fail after the temporary file has been written.
   await mkdir(join(dir, 'taken', 'x'), { recursive: true });
   expect(await messageRejected(writeFileAtomic(join(dir, 'taken'), 'text'))).toMatch(/taken: cannot be written/);
-  expect(await messageRejected(writeFileAtomic(join(dir, 'none', 'x'), 'text'))).toMatch(/x: cannot be written/);
+  expect(await messageRejected(writeFileAtomic(join(dir, 'none', 'x'), 'text'))).toBe(
+    `${join(dir, 'none', 'x')}: there is no folder ${join(dir, 'none')} to write it to`,
+  );
   expect((await readdir(dir)).sort()).toEqual(['run.json', 'taken']);
 });
 
@@ -93,6 +109,23 @@ test.skipIf(process.platform !== 'linux')('a full device is named with what was 
   expect((await lstat('/dev/full')).isCharacterDevice()).toBe(true);
   await writeFileAtomic('/dev/null', 'four');
   expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true);
+});
+
+test('a file is new only where there is none, and never a device', async () => {
+  const path = join(dir, 'x.onnx');
+  await requireNewFile(path);
+  await writeFile(path, '');
+  expect(await messageRejected(requireNewFile(path))).toBe(
+    `${path}: the file exists; choose another one, or replace it by --force`,
+  );
+  await requireNewFile(path, true);
+  expect(await messageRejected(requireNewFile('/dev/null', true))).toBe(
+    '/dev/null: expected a file to write, found a device or pipe',
+  );
+  expect(await messageRejected(requireNewFile(dir, true))).toBe(`${dir}: expected a file, found a folder`);
+  expect(await messageRejected(requireNewFile(join(dir, 'none', 'x')))).toBe(
+    `${join(dir, 'none', 'x')}: there is no folder ${join(dir, 'none')} to write it to`,
+  );
 });
 
 test('what keeps a file from being written is told apart', async () => {

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 /** A process of its own: ONNX Runtime writes past Node's streams, straight to standard error. */
@@ -19,5 +22,23 @@ describe('a failing run', () => {
     });
     expect(stdout).toMatch(/^thrown: .*indices element out of data bounds, idx=7 must be within the inclusive range \[-3,2\]/);
     expect(stderr).toBe('');
+  });
+});
+
+describe('a session', () => {
+  it('reports nothing to the makers of the runtime: nothing is stored for it in the home folder', () => {
+    const home = mkdtempSync(join(tmpdir(), 'inkling-home-'));
+    // Where one of these is set the runtime reports nothing anyway.
+    const { CI, ORT_DISABLE_TELEMETRY, XDG_CACHE_HOME, ...env } = process.env;
+    try {
+      const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+        encoding: 'utf8',
+        env: { ...env, HOME: home },
+      });
+      expect(stdout).toMatch(/^thrown: /);
+      expect(readdirSync(home, { recursive: true }).filter(name => /onnxruntime|Microsoft/.test(String(name)))).toEqual([]);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   });
 });

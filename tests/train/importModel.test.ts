@@ -254,7 +254,9 @@ describe('writing', () => {
     await writeFile(join(folder, 'notes.txt'), 'x');
     await writeFile(file, 'x');
     await expect(checkTarget(folder, true)).rejects.toThrow(`${folder}: expected a new or empty folder, found 1 files`);
-    await expect(checkTarget(file, false)).rejects.toThrow(`${file}: the file exists already; --force replaces it`);
+    await expect(checkTarget(file, false)).rejects.toThrow(
+      `${file}: the file exists; choose another one, or replace it by --force`,
+    );
     expect(await checkTarget(file, true)).toBe('file');
     await expect(checkTarget(join(folder, 'notes.txt'), true)).rejects.toThrow('expected a new run folder, or a file ending in');
     expect(await readdir(folder)).toEqual(['notes.txt']);

@@ -1,4 +1,5 @@
 /** ONNX Runtime in Node (the npm package `onnxruntime-node`). */
+import './noTelemetry.ts';
 import { env, InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type DType, type NDArray, ndarray, type TypedArrays } from '../ndarray.ts';
 import { encodeModel, GraphBuilder } from '../onnx.ts';
