@@ -1,0 +1,7 @@
+/** All adapters of the PSL reference cases. */
+
+import type { Adapter } from '../case.ts';
+import { adapters as metrics } from './metrics.ts';
+
+/** In order of trial: the first adapter that matches a case runs it. */
+export const adapters: Adapter[] = [...metrics];
