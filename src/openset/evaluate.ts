@@ -73,7 +73,8 @@ export function evaluateOpenSet(scores: OpenSetScores, options: OpenSetOptions):
   const counted = selectSamples(scores, protocol, { repeated, overlapping: true });
   const { known, unknown } = counted;
   const inBlocks = convention === 'published' && protocol.blocks;
-  const rank = (of: (samples: ScoredSamples) => Float64Array): Ranking => (inBlocks ? blocked : rankingMetrics)(of(known), of(unknown));
+  const rank = (of: (samples: ScoredSamples) => Float64Array): Ranking =>
+    (inBlocks ? blocked : rankingMetrics)(of(known), of(unknown));
   const threshold = options.threshold && resolveThreshold(options.threshold, counted);
   return {
     convention,

@@ -11,7 +11,10 @@ export interface GatherLayout {
  * processes by starting over, process r takes places r, r + R, r + 2R, ..., and every step appends the processes' next batches in their
  * order. A row is a repetition (`repeated`) where the padded place lies past the list's end.
  */
-export function gatherOrder(count: number, { ranks, batch }: GatherLayout): { readonly index: Int32Array; readonly repeated: Uint8Array } {
+export function gatherOrder(
+  count: number,
+  { ranks, batch }: GatherLayout,
+): { readonly index: Int32Array; readonly repeated: Uint8Array } {
   const perRank = Math.ceil(count / ranks);
   const index = new Int32Array(perRank * ranks);
   const repeated = new Uint8Array(index.length);

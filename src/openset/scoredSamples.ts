@@ -21,7 +21,8 @@ export interface OpenSetScores {
 /** The rows for which `keep` is true. */
 export function selectRows(samples: ScoredSamples, keep: (row: number) => boolean): ScoredSamples {
   const rows = Int32Array.from(samples.label.keys()).filter(keep);
-  const of = <T extends Float64Array | Int32Array>(values: T): T => rows.length === values.length ? values : (pick(values, rows) as T);
+  const of = <T extends Float64Array | Int32Array>(values: T): T =>
+    rows.length === values.length ? values : (pick(values, rows) as T);
   return {
     uncertainty: of(samples.uncertainty),
     label: of(samples.label),

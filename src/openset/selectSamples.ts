@@ -33,7 +33,8 @@ function withoutRepeated(samples: ScoredSamples, videos: number | undefined, rep
   const layouts = repeated === 'remove' ? publishedLayouts : [repeated];
   for (const layout of layouts) {
     const order = gatherOrder(videos, layout);
-    if (order.index.length === rows && repetitionsAgree(samples, order)) return selectRows(samples, row => order.repeated[row] === 0);
+    if (order.index.length === rows && repetitionsAgree(samples, order))
+      return selectRows(samples, row => order.repeated[row] === 0);
   }
   const tried = layouts.map(({ ranks, batch }) => `${ranks}x${batch}`).join(', ');
   throw new RangeError(

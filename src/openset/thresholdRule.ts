@@ -25,7 +25,8 @@ export interface Threshold {
  * @throws RangeError naming the text
  */
 export function parseThresholdRule(text: string): ThresholdRule {
-  const [, name = 'uncertainty', number] = /^\s*(?:(uncertainty|confidence|training|known):)?([-+]?[\d.]+(?:e[-+]?\d+)?)\s*$/i.exec(text) ?? [];
+  const [, name = 'uncertainty', number] =
+    /^\s*(?:(uncertainty|confidence|training|known):)?([-+]?[\d.]+(?:e[-+]?\d+)?)\s*$/i.exec(text) ?? [];
   const value = Number(number);
   const isRate = name === 'training' || name === 'known';
   if (number === undefined || !Number.isFinite(value) || (isRate && !(value > 0 && value < 1))) {

@@ -55,8 +55,7 @@ export function opennessOf(knownClasses: number, unknownClasses: number): number
  */
 export function openMacroF1(known: Judged, unknown: Judged, options: OpenMacroF1Options): OpenMacroF1 {
   const { knownClasses: K, draws, generator, float32 } = options;
-  const predicted = (samples: Judged, i: number) =>
-    samples.uncertainty[i] > options.threshold ? K : samples.prediction[i];
+  const predicted = (samples: Judged, i: number) => (samples.uncertainty[i] > options.threshold ? K : samples.prediction[i]);
   const base = new Confusions(K + 1);
   for (let i = 0; i < known.label.length; i++) base.add(known.label[i], predicted(known, i));
 

@@ -48,6 +48,7 @@ function ascending(values: ArrayLike<number>, side: string): Float64Array {
   if (values.length === 0) throw new RangeError(`expected at least one ${side} sample, found none`);
   const sorted = Float64Array.from(values).sort();
   // NaN sorts last.
-  if (Number.isNaN(sorted[sorted.length - 1])) throw new RangeError(`expected scores that are numbers, found NaN on the ${side} side`);
+  if (Number.isNaN(sorted[sorted.length - 1]))
+    throw new RangeError(`expected scores that are numbers, found NaN on the ${side} side`);
   return sorted;
 }

@@ -22,7 +22,8 @@ export function confidenceThreshold(confidences: ArrayLike<number>, keep: number
 
 function checkedRate(values: ArrayLike<number>, keep: number): number {
   if (values.length === 0) throw new RangeError('a threshold needs known samples, found none');
-  if (!(keep > 0 && keep < 1)) throw new RangeError(`expected a fraction of known samples to accept between 0 and 1, found ${keep}`);
+  if (!(keep > 0 && keep < 1))
+    throw new RangeError(`expected a fraction of known samples to accept between 0 and 1, found ${keep}`);
   return keep;
 }
 

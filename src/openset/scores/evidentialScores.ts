@@ -16,7 +16,11 @@ const evidenceOf: Readonly<Record<Evidence, (logit: number) => number>> = {
 /** The parameters of the Dirichlet distribution over class probabilities: 1 + evidence, [N, K]. */
 export function dirichletParameters(logits: NDArray, evidence: Evidence): NDArray<'float64'> {
   const { count, width, data } = rowsOf(logits, 'logits');
-  return ndarray('float64', [count, width], Float64Array.from(data, logit => 1 + evidenceOf[evidence](logit)));
+  return ndarray(
+    'float64',
+    [count, width],
+    Float64Array.from(data, logit => 1 + evidenceOf[evidence](logit)),
+  );
 }
 
 /** Vacuity K / sum(alpha) of each row of alpha [N, K], in (0, 1]. Sensoy et al., NeurIPS 2018; DEAR, ICCV 2021. */

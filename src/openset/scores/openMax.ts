@@ -49,7 +49,9 @@ export function fitOpenMax(
     try {
       tails.push(fitWeibullTail(far.toSorted().slice(-tail)));
     } catch (thrown) {
-      throw new RangeError(`OpenMax: class ${c} with ${members.length} training samples: ${(thrown as Error).message}`, { cause: thrown });
+      throw new RangeError(`OpenMax: class ${c} with ${members.length} training samples: ${(thrown as Error).message}`, {
+        cause: thrown,
+      });
     }
     means.push(mean);
     distances.push(far);

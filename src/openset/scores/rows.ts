@@ -31,7 +31,10 @@ export function argmax(values: ArrayLike<number>): number {
 }
 
 /** Rows divided by max(norm, `least`), or by norm + `added`. */
-export function unitRows({ count, width, data }: Rows, { least = 0, added = 0 }: { readonly least?: number; readonly added?: number }): Rows {
+export function unitRows(
+  { count, width, data }: Rows,
+  { least = 0, added = 0 }: { readonly least?: number; readonly added?: number },
+): Rows {
   const out = new Float64Array(data.length);
   for (let i = 0; i < count; i++) {
     let squares = 0;

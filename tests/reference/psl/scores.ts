@@ -82,10 +82,26 @@ const openmax = kind('openmax', c => {
     Array.from(softmax(numbers(c, 'in_scores').slice(i * K, (i + 1) * K))),
   );
   return [
-    list(c, 'out_mav', model.means.flatMap(mean => Array.from(mean))),
-    list(c, 'out_distances', model.distances.flatMap(far => Array.from(far))),
-    list(c, 'out_weibull_shape', model.tails.map(tail => tail.shape)),
-    list(c, 'out_weibull_scale', model.tails.map(tail => tail.scale)),
+    list(
+      c,
+      'out_mav',
+      model.means.flatMap(mean => Array.from(mean)),
+    ),
+    list(
+      c,
+      'out_distances',
+      model.distances.flatMap(far => Array.from(far)),
+    ),
+    list(
+      c,
+      'out_weibull_shape',
+      model.tails.map(tail => tail.shape),
+    ),
+    list(
+      c,
+      'out_weibull_scale',
+      model.tails.map(tail => tail.scale),
+    ),
     list(c, 'out_openmax', openMax(model, c.arrays.in_features, scores, { alpha: alpha_rank }).data),
     list(c, 'out_softmax', probabilities.flat()),
   ];
@@ -96,7 +112,11 @@ const stochastic = kind('stochastic_uncertainty', c => {
   return [
     list(c, 'out_bald', scores.mutualInformation),
     list(c, 'out_entropy', scores.entropy),
-    list(c, 'out_mean', scores.mean.flatMap(row => Array.from(row))),
+    list(
+      c,
+      'out_mean',
+      scores.mean.flatMap(row => Array.from(row)),
+    ),
     list(c, 'out_pred', scores.prediction),
     list(c, 'out_conf', scores.confidence),
     list(c, 'out_dropout_variance_of_predicted', scores.predictedVariance),
@@ -109,7 +129,11 @@ const stochastic = kind('stochastic_uncertainty', c => {
 /** Means [N, K] of logits [N, K, T]. */
 function meanOverPasses({ shape: [n, k, t], data }: NDArray): NDArray {
   const mean = (i: number) => (Array.from(data.subarray(i * t, (i + 1) * t), Number) as number[]).reduce((a, b) => a + b, 0) / t;
-  return ndarray('float64', [n, k], Float64Array.from({ length: n * k }, (_, i) => mean(i)));
+  return ndarray(
+    'float64',
+    [n, k],
+    Float64Array.from({ length: n * k }, (_, i) => mean(i)),
+  );
 }
 
 /** Adapters of the scores' cases. */
