@@ -59,7 +59,7 @@ export function resolveThreshold(rule: ThresholdRule, { known, training }: OpenS
       return {
         on: 'uncertainty',
         value: uncertaintyThreshold(known.uncertainty, rule.keep),
-        rule: `accepts ${rule.keep} of the known test samples`,
+        rule: `accepts ${rule.keep} of the known test samples, which is optimistic`,
       };
   }
 }
