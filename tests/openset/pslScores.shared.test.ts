@@ -35,7 +35,10 @@ interface Report {
 
 let available: Entry[] = [];
 let absent: Entry[] = [];
-let openness: { readonly sequential_seed: { readonly hmdb: Numbers }; readonly per_method: Record<string, Record<string, number | number[]>> };
+let openness: {
+  readonly sequential_seed: { readonly hmdb: Numbers };
+  readonly per_method: Record<string, Record<string, number | number[]>>;
+};
 const reports = new Map<Entry, { readonly sane: Report; readonly published: Report }>();
 
 /** The rule by which an entry's threshold was chosen, as an option. */
@@ -54,7 +57,10 @@ async function evaluate(entries: readonly Entry[], ...more: string[]): Promise<{
 }
 
 beforeAll(async () => {
-  const expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8')) as { entries: Entry[]; openness: typeof openness };
+  const expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8')) as {
+    entries: Entry[];
+    openness: typeof openness;
+  };
   openness = expected.openness;
   available = expected.entries.filter(entry => entry.available);
   absent = expected.entries.filter(entry => !entry.available);
@@ -75,7 +81,12 @@ describe('the published score files', () => {
   it('give the numbers of the original evaluation over all thresholds, and its digits', () => {
     for (const [{ method, regime, all_thresholds: want, counts, published }, { published: got }] of reports) {
       const name = `${regime} ${method}`;
-      const values = { acc: got.accuracy, auroc: got.ranking.auroc, aupr: got.ranking.auprTrapezoid, fpr95: got.ranking.fpr95Nearest };
+      const values = {
+        acc: got.accuracy,
+        auroc: got.ranking.auroc,
+        aupr: got.ranking.auprTrapezoid,
+        fpr95: got.ranking.fpr95Nearest,
+      };
       for (const [key, value] of Object.entries(values)) {
         same(`${name} ${key}`, value, want[key]);
         expect((100 * value).toFixed(3), `${name} ${key}`).toBe(published.all_thresholds[key].toFixed(3));
@@ -97,7 +108,12 @@ describe('the published score files', () => {
   });
 
   it('give the other conventions on the same samples', () => {
-    for (const [{ method, regime, other_conventions_same_samples: want }, { published: { ranking } }] of reports) {
+    for (const [
+      { method, regime, other_conventions_same_samples: want },
+      {
+        published: { ranking },
+      },
+    ] of reports) {
       const name = `${regime} ${method}`;
       same(`${name} AP`, ranking.averagePrecision, want.average_precision);
       same(`${name} AP of known`, ranking.averagePrecisionKnown, want.average_precision_known_positive);
