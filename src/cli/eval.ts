@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { evalOpensetCommand } from './evalOpenset.ts';
 
 interface EvalOptions {
   readonly detections: string;
@@ -27,7 +28,8 @@ export function evalCommand(): Command {
   return new Command('eval')
     .description('score detections made by any program')
     .addHelpText('after', '\nExample:\n  $ inkling eval localization --detections detections.json --ground-truth gt.json')
-    .addCommand(localization);
+    .addCommand(localization)
+    .addCommand(evalOpensetCommand());
 }
 
 async function runEvalLocalization(options: EvalOptions): Promise<void> {
