@@ -28,10 +28,10 @@ import {
 import { digamma, logGamma } from '../nn/gamma.ts';
 
 /** Evidence of a logit: e^logit with the logit limited to [-10, 10] (published), or its positive part, or softplus. */
-export type Evidence = 'exp' | 'relu' | 'softplus';
+export type EvidenceFunction = 'exp' | 'relu' | 'softplus';
 
 export interface EvidentialOptions {
-  readonly evidence: Evidence;
+  readonly evidence: EvidenceFunction;
   /** Class loss: with the `log` of the expected probability (published), or its expectation (`digamma`). */
   readonly classLoss: 'log' | 'digamma';
   /** Whether to add lambda KL(Dir(alpha without the true class's evidence) || Dir(1)); published: not. */
@@ -54,18 +54,18 @@ export function annealing(progress: number, start = 0.01): number {
 }
 
 /** alpha = 1 + evidence of the logits, `[batch, K]` -> `[batch, K]`. */
-export function dirichlet(logits: Tensor, evidence: Evidence = 'exp'): Tensor {
+export function dirichlet(logits: Tensor, evidence: EvidenceFunction = 'exp'): Tensor {
   if (evidence === 'relu') return add(relu(logits), 1);
   return add(evidence === 'softplus' ? softplus(logits) : exp(clamp(logits, -10, 10)), 1);
 }
 
 /** Expected probabilities, alpha / S with S = sum alpha: `[batch, K]` -> `[batch, K]`. */
-export function expectedProbabilities(alpha: Tensor): Tensor {
+export function dirichletMean(alpha: Tensor): Tensor {
   return div(alpha, sum(alpha, 1, true));
 }
 
 /** u = K / S, the share of a Dirichlet's mass that no evidence claims, in (0, 1]: alpha `[batch, K]` -> `[batch]`. */
-export function vacuity(alpha: Tensor): Tensor {
+export function dirichletVacuity(alpha: Tensor): Tensor {
   return div(alpha.shape[1], sum(alpha, 1));
 }
 
@@ -122,7 +122,7 @@ function logFactorial(n: number): number {
 function calibrationLoss(alpha: Tensor, labels: Tensor, lambda: Tensor): Tensor {
   const [largest, predicted] = topK(alpha, 1).map(column => squeeze(column, 1));
   const p = div(largest, sum(alpha, 1));
-  const u = vacuity(alpha);
+  const u = dirichletVacuity(alpha);
   const right = mul(neg(mul(p, log(add(sub(1, u), 1e-10)))), lambda);
   const wrong = mul(neg(mul(sub(1, p), log(add(u, 1e-10)))), sub(1, lambda));
   return where(equal(predicted, cast(labels, 'int64')), right, wrong);

@@ -41,7 +41,9 @@ describe('the schema for editors', () => {
   const schema = z.fromJSONSchema(localizationConfigSchema() as Parameters<typeof z.fromJSONSchema>[0]);
 
   it('accepts every configuration of the package, each of which names it in its first line', async () => {
-    const files = (await readdir(packageConfigs, { recursive: true })).filter(name => name.endsWith('.yaml'));
+    const files = (await readdir(packageConfigs, { recursive: true })).filter(
+      name => name.endsWith('.yaml') && !name.startsWith('openset'),
+    );
     expect(files.length).toBeGreaterThan(10);
     for (const file of files) {
       const path = join(packageConfigs, file);

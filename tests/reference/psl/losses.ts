@@ -14,9 +14,10 @@ import {
   annealing,
   bayesLinear,
   bayesPreset,
+  dirichletMean,
+  dirichletVacuity,
   type EvidentialOptions,
   evidentialLoss,
-  expectedProbabilities,
   gatheredRows,
   hsic,
   type PslLossOptions,
@@ -26,7 +27,6 @@ import {
   rplLogits,
   rplLoss,
   unitRows,
-  vacuity,
 } from '../../../src/openset/index.ts';
 import { type Adapter, type Compared, compareArray, type Precision, type ReferenceCase } from '../case.ts';
 import { asPrecision, numberOf } from './inputs.ts';
@@ -194,8 +194,8 @@ const evidential: Adapter = {
             ...(kl && { loss_kl: kl }),
             ...(calibration && { loss_avu: calibration }),
             alpha,
-            prob: expectedProbabilities(alpha),
-            uncertainty: vacuity(alpha),
+            prob: dirichletMean(alpha),
+            uncertainty: dirichletVacuity(alpha),
           },
         ];
       },
