@@ -13,7 +13,7 @@ import { type NDArray, random } from '../src/engine/index.ts';
 import { initAcmNet } from '../src/localization/acmNet.ts';
 import { acmNetOptions } from '../src/localization/config.ts';
 import { inferenceStep } from '../src/localization/steps.ts';
-import { loadConfig } from '../src/train/config.ts';
+import { loadLocalizationConfig, requireLocalization } from '../src/train/config.ts';
 import { exportFile } from '../src/train/exportFile.ts';
 import { loadModel, type Model } from '../src/train/model.ts';
 
@@ -27,7 +27,7 @@ if (!python) {
 
 /** A model that was not trained, for its names and shapes. */
 async function fresh(name: string): Promise<Model> {
-  const { config } = await loadConfig(name);
+  const { config } = await loadLocalizationConfig(name);
   const classes = config.data.classes ?? [];
   return { source: name, params: initAcmNet(acmNetOptions(config, classes.length), random.key(1)), classes, config };
 }
@@ -39,7 +39,7 @@ const models =
 for (const loading of models) {
   const model = await loading;
   const folder = mkdtempSync(join(tmpdir(), 'inkling-weights-'));
-  const network = acmNetOptions(model.config, model.classes.length);
+  const network = acmNetOptions(requireLocalization(model.config, model.source), model.classes.length);
   const step = inferenceStep({ network }, {});
   const cases: Record<string, NDArray> = {};
   for (const [i, time] of [2, 57, 750].entries()) {

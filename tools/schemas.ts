@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { localizationConfigSchema, schemaText } from '../src/train/configSchema.ts';
+import { localizationConfigSchema, opensetConfigSchema, schemaText } from '../src/train/configSchema.ts';
 import { epochRecordJsonSchema } from '../src/train/epochRecord.ts';
 import { runRecordJsonSchema } from '../src/train/runRecord.ts';
 
@@ -17,6 +17,7 @@ export const schemas: readonly { readonly file: string; readonly schema: () => o
   { file: 'run.json', schema: runRecordJsonSchema },
   { file: 'metrics.json', schema: epochRecordJsonSchema },
   { file: 'localization-config.json', schema: localizationConfigSchema },
+  { file: 'openset-config.json', schema: opensetConfigSchema },
 ];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Finding } from '../data/checkData.ts';
-import type { Config } from '../train/config.ts';
+import type { LocalizationConfig } from '../localization/config.ts';
 import { collect } from './arguments.ts';
 
 interface CheckDataOptions {
@@ -37,20 +37,20 @@ async function runCheckData(source: string, options: CheckDataOptions): Promise<
 }
 
 /** The configuration that the arguments mean; undefined for a data folder. */
-async function configOf(source: string, { data, set = [] }: CheckDataOptions): Promise<Config | undefined> {
+async function configOf(source: string, { data, set = [] }: CheckDataOptions): Promise<LocalizationConfig | undefined> {
   const { stat } = await import('node:fs/promises');
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   if (isFolder) {
     if (data !== undefined || set.length > 0) throw new Error(`${source} is a folder; --data and --set go with a configuration`);
     return undefined;
   }
-  const { loadConfig } = await import('../train/config.ts');
-  const { config } = await loadConfig(source, { sets: set });
-  return data === undefined ? config : { ...config, data: { ...config.data, dir: data } };
+  const { loadLocalizationConfig, withDataFolder } = await import('../train/config.ts');
+  const { config } = await loadLocalizationConfig(source, { sets: set });
+  return data === undefined ? config : withDataFolder(config, data);
 }
 
 /** The data set's findings and, where it has no errors, what training and testing on it would stumble over. */
-async function checkConfig(config: Config): Promise<Finding[]> {
+async function checkConfig(config: LocalizationConfig): Promise<Finding[]> {
   const { checkData } = await import('../data/checkData.ts');
   const { videoDatasetOptions } = await import('../localization/config.ts');
   const snippetSeconds = config.data.snippetFrames / config.data.framesPerSecond;

@@ -1,10 +1,11 @@
 /** `inspect` of a configuration: the layers of its model. */
 
 import { showShape } from '../engine/ndarray.ts';
+import type { LocalizationConfig } from '../localization/config.ts';
 import type { Flops, ModelSummary } from '../localization/modelSummary.ts';
 import { modelSummary, trainingStepFlops } from '../localization/modelSummary.ts';
 import { classCountOf } from '../train/classCount.ts';
-import { type Config, loadConfig } from '../train/config.ts';
+import { loadLocalizationConfig } from '../train/config.ts';
 import { alignColumns, printJson, printLines } from './output.ts';
 import { bytesText, countText, flopsText } from './units.ts';
 
@@ -20,7 +21,7 @@ export interface InspectConfigOptions {
 
 /** Prints layers, parameters, output shapes and operations of the model of a configuration (a name or a file). */
 export async function inspectConfig(name: string, options: InspectConfigOptions): Promise<void> {
-  const { config } = await loadConfig(name, { sets: options.set });
+  const { config } = await loadLocalizationConfig(name, { sets: options.set });
   const classes = options.classes === undefined ? await classCountOf(config) : { count: options.classes, from: '--classes' };
   const time = options.time ?? config.data.samples;
   const batch = options.batch ?? 1;
@@ -73,7 +74,7 @@ function flopsLine({ flops, directFlops }: Flops): string {
   return `${flopsText(flops)}FLOPs${flops === directFlops ? '' : ` (${flopsText(directFlops)}FLOPs as direct convolutions)`}`;
 }
 
-function stepText({ loss }: Config, batch: number): string {
+function stepText({ loss }: LocalizationConfig, batch: number): string {
   if (loss.sequence.terms === 'pairs') return `${batch} pairs of videos`;
   return `${batch} videos${loss.sequence.terms === 'in-batch' ? ' with their pairs' : ''}`;
 }

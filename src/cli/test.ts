@@ -15,7 +15,7 @@ interface TestOptions {
 /** `inkling test`: tests a trained run on the test videos of its data set. */
 export function testCommand(): Command {
   return new Command('test')
-    .description('test a run on the test videos of its data set')
+    .description('test a run on the test part of its data set')
     .argument('<run>', 'a run folder')
     .addOption(
       new Option('--checkpoint <name>', 'which weights (default: those the run selected, see evaluation.select)').choices([
@@ -26,7 +26,10 @@ export function testCommand(): Command {
     .addOption(deviceOption())
     .option('--threads <n>', 'threads within one operation', parseCount)
     .option('--data <dir>', 'the data folder, in place of the one trained on')
-    .option('--out <file>', 'where to write the detections (default: test-<checkpoint>-detections.json in the run folder)')
+    .option(
+      '--out <file>',
+      'where to write the detections or scores (default: test-<checkpoint>-detections.json or -scores.npz in the run folder)',
+    )
     .option('--json', 'print the outcome as one JSON object, in fractions')
     .addHelpText('after', '\nExample:\n  $ inkling test runs/phase2 --checkpoint last')
     .action((run: string, options: TestOptions) => withAllocator(() => runTest(run, options)));
@@ -37,7 +40,7 @@ async function runTest(run: string, { checkpoint: named, device, threads, data, 
   const { testRun } = await import('../train/testRun.ts');
   const { mapJson, mapTable } = await import('./mapTable.ts');
   const { alignColumns, percent, printJson, printLines } = await import('./output.ts');
-  const { checkpoint, epoch, mAP, average, metrics, detectionsFile } = await testRun(run, {
+  const { checkpoint, epoch, mAP, average, metrics, results, resultFile, otherFiles } = await testRun(run, {
     checkpoint: named,
     device,
     threads,
@@ -47,12 +50,13 @@ async function runTest(run: string, { checkpoint: named, device, threads, data, 
   });
   const result = mAP && average ? { mAP, average } : undefined;
   if (json) {
-    printJson({ run, checkpoint, epoch, ...(result ? mapJson(result) : {}), metrics, detections: detectionsFile });
+    printJson({ run, checkpoint, epoch, ...(result ? mapJson(result) : {}), metrics, [results]: resultFile });
     return;
   }
   const others = Object.entries(metrics)
-    .filter(([name]) => /classification|accuracy/i.test(name))
+    .filter(([name]) => /classification|accuracy|AUROC|AUPR|FPR/i.test(name))
     .map(([name, value]) => [name, `${percent(value)} %`]);
-  const table = result ? mapTable(result) : ['the test videos have no segments, so there is no detection mAP'];
-  printLines([...table, ...(others.length > 0 ? alignColumns(others) : []), `detections: ${detectionsFile}`]);
+  const noTable = results === 'detections' ? ['the test videos have no segments, so there is no detection mAP'] : [];
+  const table = result ? mapTable(result) : noTable;
+  printLines([...table, ...(others.length > 0 ? alignColumns(others) : []), `${results}: ${resultFile}`, ...otherFiles]);
 }

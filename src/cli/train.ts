@@ -36,7 +36,7 @@ async function runTrain(name: string | undefined, options: TrainOptions): Promis
   const { consoleReporter } = await import('../train/reporter.ts');
   const { listenForInterrupt } = await import('./interrupt.ts');
   const reporter = consoleReporter();
-  if (config.data.synthetic) {
+  if (config.task === 'localization' && config.data.synthetic) {
     const { ensureSyntheticFeatures } = await import('../data/synthetic.ts');
     const { data } = config;
     const written = await ensureSyntheticFeatures(data.dir, {
@@ -79,7 +79,7 @@ type Summary = Awaited<ReturnType<typeof import('../train/trainRun.ts')['trainRu
 async function summaryLines({ run, epochs, metrics, best }: Summary): Promise<string[]> {
   const { alignColumns, percent } = await import('./output.ts');
   const rows = Object.entries(metrics)
-    .filter(([name]) => /mAP|accuracy/i.test(name))
+    .filter(([name]) => /mAP|accuracy|AUROC|AUPR|FPR/i.test(name))
     .map(([name, value]) => [name, `${percent(value)} %`]);
   const bestLine = best ? [`best on the test set: epoch ${best.epoch}, ${best.metric} ${percent(best.value)} %`] : [];
   return [`${run}: ${epochs} epochs`, ...(rows.length > 0 ? alignColumns(rows) : []), ...bestLine];

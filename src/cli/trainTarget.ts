@@ -2,7 +2,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { type Config, loadConfig, loadRunConfig } from '../train/config.ts';
+import { type Config, loadConfig, loadRunConfig, withDataFolder } from '../train/config.ts';
 
 /** Options of `train` as they are given. */
 export interface TrainOptions {
@@ -43,7 +43,7 @@ export async function trainTarget(name: string | undefined, options: TrainOption
 }
 
 function withData(config: Config, dir: string | undefined): Config {
-  return dir === undefined ? config : { ...config, data: { ...config.data, dir } };
+  return dir === undefined ? config : withDataFolder(config, dir);
 }
 
 /** `<dataset>-<method>-<seed>`, which are the last two parts of a configuration's path. */

@@ -1,7 +1,12 @@
 /** Open-set recognition. */
+
+export * from './bayesLinear.ts';
+export * from './crossEntropy.ts';
 export * from './deriveScores.ts';
 export * from './evaluate.ts';
+export * from './evidential.ts';
 export * from './gatherOrder.ts';
+export * from './hsic.ts';
 export * from './metrics/mitBlocks.ts';
 export * from './metrics/mt19937.ts';
 export * from './metrics/openMacroF1.ts';
@@ -10,7 +15,11 @@ export * from './metrics/rankingMetrics.ts';
 export * from './metrics/roc.ts';
 export * from './metrics/sweep.ts';
 export * from './metrics/threshold.ts';
+export * from './paramGroups.ts';
 export * from './protocols.ts';
+export * from './pslHead.ts';
+export * from './pslLoss.ts';
+export * from './rpl.ts';
 export * from './scoredSamples.ts';
 export * from './scoreFile.ts';
 export * from './scores/evidentialScores.ts';
@@ -22,3 +31,5 @@ export * from './scores/stochasticScores.ts';
 export * from './scores/weibullTail.ts';
 export * from './selectSamples.ts';
 export * from './thresholdRule.ts';
+export * from './unitRows.ts';
+export * from './videoShuffle.ts';

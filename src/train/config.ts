@@ -6,16 +6,20 @@ import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { DataError } from '../data/formats/dataError.ts';
 import { type LocalizationConfig, localizationConfig } from '../localization/config.ts';
+import { type OpensetConfig, opensetConfig } from '../openset/config.ts';
 import { findConfig, parseOverride, readConfigLayers, showValue } from './configFile.ts';
 import { type ConfigLayer, deepMerge, valueAt } from './configTree.ts';
 import { nearestKey } from './nearest.ts';
 import { keyPaths, unknownKey } from './schemaPaths.ts';
 
 /** A resolved configuration of any task. */
-export type Config = LocalizationConfig;
+export type Config = LocalizationConfig | OpensetConfig;
 
 /** Schemas by the value of `task`. */
-const schemas: Readonly<Record<string, z.ZodType<Config>>> = { localization: localizationConfig };
+const schemas: Readonly<Record<string, z.ZodType<Config>>> = {
+  localization: localizationConfig,
+  openset: opensetConfig,
+};
 
 /** The file of the resolved configuration in a run folder. */
 export const runConfigFile = 'config.yaml';
@@ -38,6 +42,20 @@ export interface LoadedConfig {
 export async function loadConfig(name: string, { sets = [] }: { readonly sets?: readonly string[] } = {}): Promise<LoadedConfig> {
   const layers = [...(await readConfigLayers(await findConfig(name))), ...sets.map(parseOverride)];
   return { config: checkLayers(layers), sources: layers.map(layer => layer.where), layers };
+}
+
+/** As {@link loadConfig}, of the task of temporal action localisation. @throws Error as there, and naming the task if it is another */
+export async function loadLocalizationConfig(
+  name: string,
+  options: { readonly sets?: readonly string[] } = {},
+): Promise<LoadedConfig & { readonly config: LocalizationConfig }> {
+  const loaded = await loadConfig(name, options);
+  return { ...loaded, config: requireLocalization(loaded.config, name) };
+}
+
+/** A configuration with another data folder. */
+export function withDataFolder<C extends Config>(config: C, dir: string): C {
+  return { ...config, data: { ...config.data, dir } };
 }
 
 /**
@@ -76,6 +94,16 @@ async function runConfigPath(run: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new DataError(run, `expected a run folder with ${runConfigFile}, found none`);
   return path;
+}
+
+/**
+ * A configuration as one of temporal action localisation.
+ * @param what cannot do any other task, such as `predict`
+ * @throws Error naming the task
+ */
+export function requireLocalization(config: Config, what: string): LocalizationConfig {
+  if (config.task === 'localization') return config;
+  throw new Error(`${what}: expected task localization, found ${config.task}`);
 }
 
 function checkLayers(layers: readonly ConfigLayer[]): Config {

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { localizationConfig } from '../localization/config.ts';
+import { opensetConfig } from '../openset/config.ts';
 import { isMapping } from './configTree.ts';
 
 /** A JSON Schema document. */
@@ -24,11 +25,20 @@ const extendsSchema = {
  * each other, and `extends` is allowed. Rules between keys are not in it; loading checks those.
  */
 export function localizationConfigSchema(): JsonSchema {
-  const { $schema, ...whole } = z.toJSONSchema(localizationConfig, { io: 'input' });
+  return configSchema('Inkling: temporal action localisation', localizationConfig);
+}
+
+/** As {@link localizationConfigSchema}, of an open-set configuration. */
+export function opensetConfigSchema(): JsonSchema {
+  return configSchema('Inkling: open-set recognition', opensetConfig);
+}
+
+function configSchema(title: string, config: z.ZodType): JsonSchema {
+  const { $schema, ...whole } = z.toJSONSchema(config, { io: 'input' });
   const schema = everythingOptional(whole) as { properties: Record<string, unknown> };
   return {
     $schema,
-    title: 'Inkling: temporal action localisation',
+    title,
     description: 'A configuration of inkling train. Keys that are left out come from the files named by extends.',
     ...schema,
     properties: { extends: extendsSchema, ...schema.properties },

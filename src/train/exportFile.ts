@@ -7,6 +7,7 @@ import { defaultRuntime } from '../engine/runtime/default.ts';
 import { acmNetOptions } from '../localization/config.ts';
 import { fewestSnippets, localizerOnnx, localizerOutputs } from '../localization/onnxModel.ts';
 import { inferenceStep } from '../localization/steps.ts';
+import { requireLocalization } from './config.ts';
 import { type Model, modelMetadata } from './model.ts';
 
 /** What a model can be written as; also the endings of the files. */
@@ -52,7 +53,7 @@ export async function exportFile(model: Model, { format, out, force = false, thr
     await writeFileAtomic(out, chunks);
     return { file: out, format, bytes: chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0) };
   }
-  const network = acmNetOptions(model.config, model.classes.length);
+  const network = acmNetOptions(requireLocalization(model.config, `${model.source}: export to ONNX`), model.classes.length);
   // Where a link leads to is replaced, not the link.
   const place = await realpath(out).catch(() => out);
   // Under a temporary name until it is checked: what it replaces stays until then.
@@ -74,7 +75,7 @@ export async function exportFile(model: Model, { format, out, force = false, thr
 
 /** What other programs need to know of a localiser, in words of their own. */
 function plainMetadata({ classes, config }: Model): Record<string, string> {
-  const { data, model } = config;
+  const { data, model } = requireLocalization(config, 'export');
   const preprocessing = {
     input: 'features',
     width: model.featureDim,
@@ -95,7 +96,8 @@ function plainMetadata({ classes, config }: Model): Record<string, string> {
 
 /** Runs a written model beside the trained one, on random features of several sizes. */
 async function checkOnnx(bytes: Uint8Array, model: Model, threads?: number): Promise<ExportCheck> {
-  const { config, classes, params } = model;
+  const { classes, params } = model;
+  const config = requireLocalization(model.config, 'export');
   const network = acmNetOptions(config, classes.length);
   const { samples } = config.data;
   const lengths = [fewestSnippets, 3, 7, 8, 29, samples].filter(

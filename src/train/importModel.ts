@@ -17,15 +17,16 @@ import { commonPrefix, findStateDict } from '../data/stateDict.ts';
 import { type NDArray, type Shape, showShape } from '../engine/index.ts';
 import { fold, key } from '../engine/random.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
-import { adam, type Merged, mergeParams } from '../nn/index.ts';
+import { type Merged, mergeParams } from '../nn/index.ts';
 import { saveLast } from './checkpoint.ts';
 import { isPublishedClasses, readClassNames } from './classNames.ts';
-import { dumpConfig, loadConfigOrRun, parseConfig, runConfigFile } from './config.ts';
+import { type Config, dumpConfig, loadConfigOrRun, parseConfig, requireLocalization, runConfigFile } from './config.ts';
 import { parseOverride } from './configFile.ts';
 import { deepMerge } from './configTree.ts';
 import { type Model, modelMetadata, parseModelMetadata, writeModel } from './model.ts';
 import type { ModelKind } from './models.ts';
 import { writeRunRecord } from './runRecord.ts';
+import { kindOf } from './tasks.ts';
 
 /** Weights in a file, by name; an array is read when it is asked for. */
 export interface SourceWeights {
@@ -108,6 +109,7 @@ export interface ImportOptions {
 
 /** Imported weights, matched to the parameters of a model. */
 export interface ImportedModel extends Omit<Model, 'source'> {
+  readonly config: LocalizationConfig;
   /** Whatever has another shape is left as it was: see {@link mustFit}. */
   readonly merged: Merged;
   /** Whether the classes have their names, or numbers in place of them ({@link ImportOptions.onlyLook}). */
@@ -142,7 +144,7 @@ export async function importModel(weights: SourceWeights, where: string, options
     return stated === value ? [] : [`model.${name}: ${value}, not ${stated}`];
   });
   const { data } = given.config;
-  const config = parseConfig(
+  const parsed = parseConfig(
     {
       ...given.config,
       model: adaptedModel,
@@ -150,6 +152,7 @@ export async function importModel(weights: SourceWeights, where: string, options
     },
     given.name,
   );
+  const config = requireLocalization(parsed, given.name);
   const params = model.init(config, classes.length, fold(key(config.train.seed), 'init'));
   const source = Object.fromEntries([...weights.tensors].map(([name, tensor]) => [name, unread(tensor)]));
   const merged = mergeParams(params, source);
@@ -191,7 +194,7 @@ async function configFor(
   const preset = model.preset(isPublishedClasses(classes) ? classes : undefined);
   const chosen = name ?? (own ? 'the model' : preset);
   const config = name === undefined && own ? changed(own.config, sets) : (await loadConfigOrRun(chosen, { sets })).config;
-  if (config.method !== model.method)
+  if (config.task !== 'localization' || config.method !== model.method)
     throw new Error(
       `${chosen}: its method is ${config.method}, not ${model.method} (--model ${config.method}, or another --config)`,
     );
@@ -199,7 +202,7 @@ async function configFor(
 }
 
 /** A configuration with overrides such as `train.seed=5`. */
-function changed(config: LocalizationConfig, sets: readonly string[]): LocalizationConfig {
+function changed(config: Config, sets: readonly string[]): Config {
   const values = sets.map(parseOverride).reduce<unknown>((base, over) => deepMerge(base, over.values), config);
   return parseConfig(values, 'the model');
 }
@@ -290,7 +293,7 @@ export async function writeImported(
 ): Promise<void> {
   if (as === 'file') return writeModel(to, { params, classes, config });
   await makeFolder(to);
-  const optimizer = adam({ betas: config.train.betas, weightDecay: config.train.weightDecay }).init(params);
+  const optimizer = kindOf(config).optimizer(config).init(params);
   await saveLast(to, { epoch: 0, params, optimizer }, modelMetadata({ classes, config }));
   await writeModel(join(to, 'model.safetensors'), { params, classes, config });
   const { task, method } = config;

@@ -10,6 +10,7 @@ import {
   type VideoDataset,
 } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
+import { acmNetShapes } from '../localization/acmNet.ts';
 import {
   acmLossOptions,
   acmNetOptions,
@@ -21,6 +22,8 @@ import {
 } from '../localization/config.ts';
 import { evaluateDetections, type GroundTruth } from '../localization/evaluate.ts';
 import { type LocalizationTask, localizationTask } from '../localization/task.ts';
+import { adam, constantRate } from '../nn/index.ts';
+import type { TaskKind } from './taskKind.ts';
 
 /**
  * Opens the data set that a configuration names.
@@ -112,3 +115,30 @@ export async function openTask(config: LocalizationConfig, dataset: VideoDataset
     where: { device: train.device, threads: train.threads ?? undefined },
   });
 }
+
+/** Temporal action localisation as runs know it. */
+export const localizationKind: TaskKind<LocalizationConfig, VideoDataset> = {
+  samples: 'videos',
+  results: 'detections',
+  resultFile: 'detections.json',
+  testNeeds: 'test videos with labels or segments',
+  inputKeys: 'model.featureDim or model.inputDropout',
+  withClasses: (config, classes) => ({ ...config, data: { ...config.data, classes: [...classes] } }),
+  openData: openDataset,
+  labelFiles,
+  async openTask(config, dataset) {
+    const task = await openTask(config, dataset);
+    const isClassificationOnly = task.canTest && !task.testsDetections;
+    const warnings = isClassificationOnly
+      ? ['the test videos have no segments: only their classification is tested, there is no detection mAP']
+      : [];
+    return { task, warnings };
+  },
+  freshStart: ({ method }) =>
+    method === 'ftcl'
+      ? 'FTCL is the second phase: without --from RUN it starts from random weights, which the published recipe never does'
+      : undefined,
+  optimizer: ({ train: { betas, weightDecay } }) => adam({ betas, weightDecay }),
+  learningRate: ({ train }) => constantRate(train.learningRate),
+  shapes: (config, classes) => acmNetShapes(acmNetOptions(config, classes)),
+};

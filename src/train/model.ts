@@ -4,14 +4,13 @@ import { extname } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '../data/formats/json.ts';
 import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/index.ts';
-import { acmNetShapes } from '../localization/acmNet.ts';
-import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import type { Params } from '../nn/index.ts';
 import { type CheckpointName, loadCheckpoint, readWeights, selectedCheckpoint, type Warner } from './checkpoint.ts';
-import { parseConfig } from './config.ts';
+import { type Config, parseConfig } from './config.ts';
 import { consoleReporter } from './reporter.ts';
+import { kindOf } from './tasks.ts';
 
-/** A trained localiser. */
+/** A trained model. */
 export interface Model {
   /** The file or run folder it came from. */
   readonly source: string;
@@ -21,7 +20,7 @@ export interface Model {
   /** Class names in the order of the columns. */
   readonly classes: readonly string[];
   /** The resolved configuration it was trained with: sampling, thresholds, and the identity of the feature extractor. */
-  readonly config: LocalizationConfig;
+  readonly config: Config;
 }
 
 const describedSchema = z.object({ format: z.literal(1), classes: z.array(z.string()), config: z.unknown() });
@@ -70,7 +69,7 @@ function checkedModel(
   path: string,
 ): Pick<Model, 'classes' | 'config'> {
   const { classes, config } = described(metadata.inkling, path);
-  checkShapes(params, acmNetShapes(acmNetOptions(config, classes.length)), path);
+  checkShapes(params, kindOf(config).shapes(config, classes.length), path);
   return { classes, config };
 }
 

@@ -9,6 +9,7 @@ import { sampledVideo, toPrediction } from '../localization/inferVideo.ts';
 import { localize } from '../localization/localize.ts';
 import { localizerOutputs } from '../localization/onnxModel.ts';
 import { type Inference, inferenceStep, type StepDevice } from '../localization/steps.ts';
+import { requireLocalization } from './config.ts';
 import type { ExportedModel } from './exportedModel.ts';
 import type { Model } from './model.ts';
 import type { Reporter } from './reporter.ts';
@@ -62,7 +63,8 @@ export async function predictor(
   model: Model | ExportedModel,
   { device, threads }: Omit<PredictOptions, 'reporter'> = {},
 ): Promise<Predictor> {
-  const { config, classes } = model;
+  const { classes } = model;
+  const config = requireLocalization(model.config, `${model.source}: predict`);
   const where = { device: device ?? config.train.device, threads: threads ?? config.train.threads ?? undefined };
   const network = 'onnx' in model ? await exportedNetwork(model, where) : trainedNetwork(model, where);
   const options = localizeOptions(config);
@@ -85,7 +87,7 @@ interface Network {
 }
 
 function trainedNetwork({ config, classes, params }: Model, where: StepDevice): Network {
-  const step = inferenceStep({ network: acmNetOptions(config, classes.length) }, where);
+  const step = inferenceStep({ network: acmNetOptions(requireLocalization(config, 'predict'), classes.length) }, where);
   return { run: features => step(params, features), dispose: step.dispose };
 }
 

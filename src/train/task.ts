@@ -1,4 +1,5 @@
 import type { Key } from '../engine/random.ts';
+import type { DetectionMetrics } from '../localization/evaluate.ts';
 import type { Gradients, Params } from '../nn/index.ts';
 
 /** What one training step reports. */
@@ -7,6 +8,8 @@ export interface StepReport {
   readonly pieces: Readonly<Record<string, number>>;
   /** By parameter name; a parameter without one is left alone. */
   readonly gradients: Gradients;
+  /** What the step makes of buffers, such as the statistics of batch norms, by name; kept if the step is. */
+  readonly buffers?: Readonly<Params>;
   /** Correctly classified samples, and samples, of the batch. */
   readonly correct: number;
   readonly samples: number;
@@ -25,9 +28,11 @@ export interface Evaluation {
   readonly metrics: Readonly<Record<string, number>>;
   /** The metric that a best checkpoint is selected by; larger is better. */
   readonly primary: string;
-  /** Files for the run folder, by name. */
-  readonly files: Readonly<Record<string, string>>;
+  /** Files for the run folder, by name; the first is the one that `test` names. */
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly warnings: readonly string[];
+  /** Detection metrics in full, of a task that has them. */
+  readonly detection?: DetectionMetrics;
 }
 
 /** Shows how far a long computation is. */

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { DataError, requireWritableFile, writeFileAtomic } from '../data/index.ts';
 import type { Device } from '../engine/index.ts';
 import type { CheckpointName } from './checkpoint.ts';
-import { openDataset, openTask } from './localizationRun.ts';
+import { type Config, withDataFolder } from './config.ts';
 import { loadModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
+import { kindOf } from './tasks.ts';
 
 export interface TestRunOptions {
   /** Default: the one that the run selected. */
@@ -16,7 +17,7 @@ export interface TestRunOptions {
   readonly threads?: number;
   /** Data folder in the place of the one trained on. */
   readonly dataDir?: string;
-  /** Where to write the detections (default: `test-<checkpoint>-detections.json` in the run folder). */
+  /** Where to write the detections or scores (default: `test-<checkpoint>-detections.json` or `-scores.npz` in the run folder). */
   readonly out?: string;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal;
@@ -31,12 +32,15 @@ export interface TestSummary {
   /** Detection mAP, where the data set has segments to judge by. */
   readonly mAP?: readonly { readonly tiou: number; readonly value: number }[];
   readonly average?: { readonly range: string; readonly value: number };
-  /** Where the detections were written. */
-  readonly detectionsFile: string;
+  /** Where the detections, or the scores, were written, and what they are called. */
+  readonly resultFile: string;
+  readonly results: string;
+  /** What else was written. */
+  readonly otherFiles: readonly string[];
 }
 
 /**
- * Tests a run's checkpoint on the test videos of its data set, and writes the detections.
+ * Tests a run's checkpoint on the test part of its data set, and writes the detections, or the scores.
  * @throws DataError before anything is computed if the detections could not be written, naming the folder.
  */
 export async function testRun(
@@ -47,18 +51,16 @@ export async function testRun(
     throw new DataError(run, 'expected a run folder, found a file (predict takes a model file)');
   const { config: trained, params, classes, checkpoint } = await loadModel(run, named, reporter);
   if (checkpoint === undefined) throw new DataError(run, 'expected a run folder, found a model file');
-  const detectionsFile = out ?? join(run, `test-${checkpoint.name}-detections.json`);
-  const elsewhere = 'choose another place for the detections: --out FILE';
-  await requireWritableFile(detectionsFile, out === undefined ? elsewhere : undefined);
-  const config = {
-    ...trained,
-    data: { ...trained.data, ...(dataDir === undefined ? {} : { dir: dataDir }), classes: [...classes] },
-    train: { ...trained.train, device: device ?? trained.train.device, threads: threads ?? trained.train.threads },
-  };
-  const dataset = await openDataset(config);
-  if (dataset.test.length === 0) throw new DataError(config.data.dir, 'the data set has no test videos');
+  const resultFile = out ?? join(run, `test-${checkpoint.name}-${kindOf(trained).resultFile}`);
+  const elsewhere = `choose another place for the ${kindOf(trained).results}: --out FILE`;
+  await requireWritableFile(resultFile, out === undefined ? elsewhere : undefined);
+  const kind = kindOf(trained);
+  const placed = kind.withClasses(withDataFolder(trained, dataDir ?? trained.data.dir), classes);
+  const config = withDevice(placed, device, threads);
+  const dataset = await kind.openData(config);
+  if (dataset.test.length === 0) throw new DataError(config.data.dir, `the data set has no test ${kind.samples}`);
   for (const warning of dataset.warnings) reporter.warn(warning);
-  const task = await openTask(config, dataset);
+  const { task } = await kind.openTask(config, dataset);
   try {
     const { metrics, files, detection, warnings } = await task.evaluate(
       params,
@@ -66,7 +68,10 @@ export async function testRun(
       signal,
     );
     for (const warning of warnings) reporter.warn(warning);
-    await writeFileAtomic(detectionsFile, files['detections.json']);
+    const [[, result], ...others] = Object.entries(files);
+    await writeFileAtomic(resultFile, result);
+    const otherFiles = others.map(([name]) => join(run, `test-${checkpoint.name}-${name}`));
+    for (const [i, [, content]] of others.entries()) await writeFileAtomic(otherFiles[i], content);
     const mAP = detection?.tious.map((tiou, i) => ({ tiou, value: detection.mAP[i] }));
     return {
       run,
@@ -75,9 +80,17 @@ export async function testRun(
       metrics,
       mAP,
       average: detection?.average,
-      detectionsFile,
+      resultFile,
+      results: kind.results,
+      otherFiles,
     };
   } finally {
     await task.dispose();
   }
+}
+
+/** A configuration to be run elsewhere. */
+function withDevice<C extends Config>(config: C, device?: Device, threads?: number): C {
+  const { train } = config;
+  return { ...config, train: { ...train, device: device ?? train.device, threads: threads ?? train.threads } };
 }

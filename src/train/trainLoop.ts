@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { exists, prefetch, readBytes, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
-import { adam, allFinite, type OptimizerState, type Params } from '../nn/index.ts';
+import { allFinite, type Optimizer, type OptimizerState, type Params, type Schedule } from '../nn/index.ts';
 import { loadLast, readPointer, saveBest, saveLast, type TrainingState } from './checkpoint.ts';
 import { type EpochRecord, epochScalars, parseEpochRecords } from './epochRecord.ts';
 import type { Reporter } from './reporter.ts';
@@ -16,9 +16,9 @@ export interface TrainLoopOptions {
   readonly run: string;
   readonly seed: number;
   readonly epochs: number;
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  readonly betas: readonly [number, number];
+  readonly optimizer: Optimizer;
+  /** By epochs done, with their fraction. */
+  readonly learningRate: Schedule;
   /** A checkpoint is written after every so many epochs, and after the last. */
   readonly checkpointEvery: number;
   readonly evaluation: {
@@ -58,9 +58,8 @@ export interface TrainSummary {
  * and ends in the same bits as an uninterrupted one, because everything random follows from the seed and the epoch's number.
  */
 export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<TrainSummary> {
-  const { run, reporter, epochs, clock = wallClock() } = options;
+  const { run, reporter, epochs, optimizer, clock = wallClock() } = options;
   const root = key(options.seed);
-  const optimizer = adam({ betas: options.betas, weightDecay: options.weightDecay });
   const found = await loadLast(run, epochs, reporter);
   const params = found?.params ?? options.initial ?? task.init(fold(root, 'init'));
   const state: OptimizerState = found?.optimizer ?? optimizer.init(params);
@@ -78,7 +77,7 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   const log = epoch < epochs ? await openEventLog(run, { step: state.step, clock, texts: options.texts }) : undefined;
   try {
     while (epoch < epochs) {
-      const trained = await trainEpoch(task, { epoch, params, optimizer: state }, optimizer.update, options, log);
+      const trained = await trainEpoch(task, { epoch, params, optimizer: state }, options, log);
       epoch++;
       const tested = await evaluateEpoch(task, { epoch, params, optimizer: state }, options);
       const record = { ...trained, ...tested, time: new Date(clock.now()).toISOString() };
@@ -115,9 +114,8 @@ const mostStepEvents = 10_000;
 /** The epoch's steps; gives the record of the epoch without its test. */
 async function trainEpoch(
   task: Task,
-  { epoch, params, optimizer }: TrainingState,
-  update: ReturnType<typeof adam>['update'],
-  { seed, epochs, learningRate, reporter, signal }: TrainLoopOptions,
+  { epoch, params, optimizer: state }: TrainingState,
+  { seed, epochs, optimizer, learningRate, reporter, signal }: TrainLoopOptions,
   log: EventLog | undefined,
 ): Promise<EpochRecord> {
   const started = performance.now();
@@ -130,8 +128,9 @@ async function trainEpoch(
     const report = await step(params, batch);
     // A loss can be finite while its gradients are not; such a step would destroy the weights.
     if (Number.isFinite(report.pieces.total) && allFinite(report.gradients)) {
-      update(params, report.gradients, optimizer, learningRate);
-      if ((epoch * count + done) % stride === 0) log?.add(optimizer.step, { 'step/total': report.pieces.total });
+      optimizer.update(params, report.gradients, state, learningRate(epoch + done / count));
+      keepBuffers(params, report.buffers);
+      if ((epoch * count + done) % stride === 0) log?.add(state.step, { 'step/total': report.pieces.total });
     } else skipped++;
     for (const [name, value] of Object.entries(report.pieces)) sums[name] = (sums[name] ?? 0) + value / count;
     correct += report.correct;
@@ -154,7 +153,20 @@ async function trainEpoch(
     );
   const train = { ...sums, accuracy: samples > 0 ? correct / samples : 0, ...(skipped > 0 ? { skipped } : {}) };
   const seconds = (performance.now() - started) / 1000;
-  return { epoch: epoch + 1, step: optimizer.step, steps: count, samples, learningRate, seconds, train };
+  return {
+    epoch: epoch + 1,
+    step: state.step,
+    steps: count,
+    samples,
+    learningRate: learningRate(epoch),
+    seconds,
+    train,
+  };
+}
+
+/** Puts the buffers that a step made in the place of the old ones. */
+function keepBuffers(params: Params, buffers: Readonly<Params> = {}): void {
+  for (const [name, { data }] of Object.entries(buffers)) (params[name].data as Float32Array).set(data as Float32Array);
 }
 
 /** What a test adds to the record of an epoch. */

@@ -1,24 +1,12 @@
 /** Training as a run: a folder that holds all of it (Node). */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import {
-  DataError,
-  exists,
-  isTemporaryFile,
-  makeFolder,
-  readBytes,
-  requireWritable,
-  type VideoDataset,
-  writeFileAtomic,
-} from '../data/index.ts';
+import { DataError, exists, isTemporaryFile, makeFolder, readBytes, requireWritable, writeFileAtomic } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
-import { initAcmNet } from '../localization/acmNet.ts';
-import { acmNetOptions, type LocalizationConfig } from '../localization/config.ts';
 import { mergeParams, type Params } from '../nn/index.ts';
 import { hasCheckpoint } from './checkpoint.ts';
-import { dumpConfig, runConfigFile } from './config.ts';
+import { type Config, dumpConfig, runConfigFile, withDataFolder } from './config.ts';
 import { type DataCollector, type DataFingerprint, dataChanges, dataCollector } from './dataFingerprint.ts';
-import { labelFiles, openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
 import { lockFile, lockRun, refuseBusyRun } from './runLock.ts';
@@ -32,6 +20,9 @@ import {
   writeRunRecord,
 } from './runRecord.ts';
 import { recordSession, sessionFacts } from './runSession.ts';
+import type { Task } from './task.ts';
+import type { OpenedData } from './taskKind.ts';
+import { kindOf } from './tasks.ts';
 import { type TrainSummary, trainLoop } from './trainLoop.ts';
 import { wallClock } from './wallClock.ts';
 
@@ -57,7 +48,7 @@ export interface TrainRunOptions {
  * @throws DataError for data that is wrong, or a folder that already holds something.
  */
 export async function trainRun(
-  config: LocalizationConfig,
+  config: Config,
   { out, from, resume = false, name, command, reporter, signal }: TrainRunOptions,
 ): Promise<TrainSummary> {
   if (!resume) await refuseUsedFolder(out);
@@ -66,38 +57,29 @@ export async function trainRun(
   const record = resume ? await readRunRecord(out) : undefined;
   // Everything that can be wrong is found before anything is written.
   const collector = dataCollector(config.data.dir);
-  const dataset = await openDataset(
-    record ? { ...config, data: { ...config.data, classes: record.classes } } : config,
-    collector.add,
-  );
-  if (dataset.train.length === 0) throw new DataError(config.data.dir, 'the data set has no training videos');
+  const kind = kindOf(config);
+  const dataset = await kind.openData(record ? kind.withClasses(config, record.classes) : config, collector.add);
+  if (dataset.train.length === 0) throw new DataError(config.data.dir, `the data set has no training ${kind.samples}`);
   for (const warning of dataset.warnings) reporter.warn(warning);
-  const task = await openTask(config, dataset);
+  const { task, warnings } = await kind.openTask(config, dataset);
   if (!task.canTest) {
     if (config.evaluation.select === 'best-on-test')
-      throw new DataError(
-        config.data.dir,
-        'evaluation.select: best-on-test needs test videos with labels or segments, found none',
-      );
-    reporter.warn('no test videos with labels or segments: the run will be trained without tests');
+      throw new DataError(config.data.dir, `evaluation.select: best-on-test needs ${kind.testNeeds}, found none`);
+    reporter.warn(`no ${kind.testNeeds}: the run will be trained without tests`);
   }
-  if (task.canTest && !task.testsDetections)
-    reporter.warn('the test videos have no segments: only their classification is tested, there is no detection mAP');
-  for (const file of labelFiles(config, dataset)) collector.add(file, await readBytes(file));
-  const data = await readEveryVideo(dataset, collector, reporter);
+  for (const warning of warnings) reporter.warn(warning);
+  for (const file of kind.labelFiles(config, dataset)) collector.add(file, await readBytes(file));
+  const data = await readEverything(dataset, collector, reporter);
   if (record) await warnOfChanges(out, record, data, reporter);
   const { device, threads } = config.train;
   const facts = await sessionFacts({ command, device, threads, data: data.sha256 });
   const source = record ? (record.from ?? undefined) : from;
   // The run folder can be used from anywhere: it knows where its data is.
-  const recorded = { ...config, data: { ...config.data, dir: resolve(config.data.dir) } };
+  const recorded = withDataFolder(config, resolve(config.data.dir));
   const isFresh = !resume || !(await hasCheckpoint(out));
-  const initial = source !== undefined && isFresh ? await initialParams(config, dataset.classes, source, reporter) : undefined;
-  if (config.method === 'ftcl' && source === undefined) {
-    reporter.warn(
-      'FTCL is the second phase: without --from RUN it starts from random weights, which the published recipe never does',
-    );
-  }
+  const initial = source !== undefined && isFresh ? await initialParams(config, task, source, reporter) : undefined;
+  const freshStart = source === undefined ? kind.freshStart(config) : undefined;
+  if (freshStart !== undefined) reporter.warn(freshStart);
 
   await makeFolder(out);
   const unlock = await lockRun(out, reporter);
@@ -122,7 +104,7 @@ export async function trainRun(
       await writeFileAtomic(join(out, runConfigFile), dumpConfig(recorded));
     }
     reporter.info(
-      `training ${config.method} on ${train.length} videos, testing on ${test.length}, ${classes.length} classes; run folder ${out}`,
+      `training ${config.method} on ${train.length} ${kind.samples}, testing on ${test.length}, ${classes.length} classes; run folder ${out}`,
     );
     const clock = wallClock();
     return await recordSession(out, facts, clock, async onBegin => {
@@ -130,9 +112,8 @@ export async function trainRun(
         run: out,
         seed: config.train.seed,
         epochs: config.train.epochs,
-        learningRate: config.train.learningRate,
-        weightDecay: config.train.weightDecay,
-        betas: config.train.betas,
+        optimizer: kind.optimizer(config),
+        learningRate: kind.learningRate(config),
         checkpointEvery: config.train.checkpointEvery,
         evaluation: config.evaluation,
         metadata: modelMetadata({ classes, config: recorded }),
@@ -161,8 +142,8 @@ function indented(text: string): string {
  * Reads all features once, which finds what is wrong with them before hours are spent, and fills the cache.
  * @returns the fingerprint of what the collector was told of
  */
-async function readEveryVideo(
-  { train, test }: VideoDataset,
+async function readEverything(
+  { train, test }: OpenedData,
   collector: DataCollector,
   reporter: Reporter,
 ): Promise<DataFingerprint> {
@@ -208,13 +189,9 @@ async function removeTemporaryFiles(run: string): Promise<void> {
  * Fresh parameters, with those of another model in their place where name and shape agree (non-strict, as published).
  * @throws DataError if the other model has other classes, or its embedding does not fit.
  */
-async function initialParams(
-  config: LocalizationConfig,
-  classes: readonly string[],
-  from: string,
-  reporter: Reporter,
-): Promise<Params> {
-  const params = initAcmNet(acmNetOptions(config, classes.length), fold(key(config.train.seed), 'init'));
+async function initialParams(config: Config, task: Task, from: string, reporter: Reporter): Promise<Params> {
+  const { classes } = task;
+  const params = task.init(fold(key(config.train.seed), 'init'));
   const source = await loadModel(from, undefined, reporter);
   const longer = source.classes.length > classes.length ? source.classes : classes;
   const strange = longer.findIndex((_, i) => source.classes[i] !== classes[i]);
@@ -228,7 +205,7 @@ async function initialParams(
   const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);
   const embedding = Object.keys(params)[0];
   if (!matched.includes(embedding))
-    throw new DataError(from, `it has no ${embedding} that fits this model (another model.featureDim or model.inputDropout?)`);
+    throw new DataError(from, `it has no ${embedding} that fits this model (another ${kindOf(config).inputKeys}?)`);
   for (const { name, expected, found } of wrongShape)
     reporter.warn(`${from}: ${name} has shape [${found}], needed [${expected}]; it starts fresh`);
   for (const name of missing) reporter.warn(`${from}: no ${name}; it starts fresh`);

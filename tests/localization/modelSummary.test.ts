@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { modelSummary, trainingStepFlops } from '../../src/localization/modelSummary.ts';
-import { loadConfig } from '../../src/train/config.ts';
+import { loadLocalizationConfig } from '../../src/train/config.ts';
 
-const configOf = async (name: string, ...sets: string[]) => (await loadConfig(name, { sets })).config;
+const configOf = async (name: string, ...sets: string[]) => (await loadLocalizationConfig(name, { sets })).config;
 
 describe('modelSummary', () => {
   it('counts a small network as by hand', async () => {

@@ -15,7 +15,7 @@ import {
 import { ACTIVITYNET_EVALUATION, THUMOS14_EVALUATION } from '../../src/localization/evaluate.ts';
 import { sequenceLossPreset } from '../../src/localization/ftclLoss.ts';
 import { ACTIVITYNET_LOCALIZE, THUMOS14_LOCALIZE } from '../../src/localization/localize.ts';
-import { dumpConfig, loadConfig, loadRunConfig, parseConfig } from '../../src/train/config.ts';
+import { dumpConfig, loadLocalizationConfig, loadRunConfig, parseConfig } from '../../src/train/config.ts';
 import { packageConfigs } from '../../src/train/configFile.ts';
 import { editDistance, nearestKey } from '../../src/train/nearest.ts';
 
@@ -33,7 +33,7 @@ async function file(name: string, text: string): Promise<string> {
 
 /** The one line that loading is rejected with. */
 async function problem(name: string, sets: string[] = []): Promise<string> {
-  const error = await loadConfig(name, { sets }).then(
+  const error = await loadLocalizationConfig(name, { sets }).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -61,17 +61,17 @@ describe('the configurations of the package', () => {
         .map(name => `localization/${name}.yaml`),
     );
     for (const name of names) {
-      const { config } = await loadConfig(name);
+      const { config } = await loadLocalizationConfig(name);
       expect(parseConfig(parse(dumpConfig(config)), 'dump')).toEqual(config);
     }
   });
 
   it('resolve THUMOS14 to the published options', async () => {
-    const { config } = await loadConfig(thumos);
+    const { config } = await loadLocalizationConfig(thumos);
     expect(acmNetOptions(config, 20)).toEqual({ fsdBackground: 'published', ...acmNetPresets.thumos14 });
     // The published criteria of the two phases differ in what they add inside the logarithm.
     expect(acmLossOptions(config)).toEqual({ ...acmLossPresets.thumos14, logEpsilon: 1e-45 });
-    expect(acmLossOptions((await loadConfig('localization/thumos14/ftcl')).config)).toEqual(acmLossPresets.thumos14);
+    expect(acmLossOptions((await loadLocalizationConfig('localization/thumos14/ftcl')).config)).toEqual(acmLossPresets.thumos14);
     expect(sequenceLossOptions(config)).toEqual({ ...sequenceLossPreset, contrast: 'difference', zeroRows: 'zero' });
     expect(localizeOptions(config)).toEqual(THUMOS14_LOCALIZE);
     expect(evaluationOptions(config, [])).toEqual({ ...THUMOS14_EVALUATION, subset: 'test', videos: undefined });
@@ -80,7 +80,7 @@ describe('the configurations of the package', () => {
   });
 
   it('resolve ActivityNet to the published options', async () => {
-    const { config } = await loadConfig('localization/activitynet/ftcl');
+    const { config } = await loadLocalizationConfig('localization/activitynet/ftcl');
     expect(acmNetOptions(config, 200)).toEqual({ fsdBackground: 'published', ...acmNetPresets.activitynet });
     expect(acmLossOptions(config)).toEqual(acmLossPresets.activitynet);
     expect(localizeOptions(config)).toEqual(ACTIVITYNET_LOCALIZE);
@@ -95,8 +95,8 @@ describe('the configurations of the package', () => {
   });
 
   it('train gym-untrimmed without sequence terms first', async () => {
-    const phase1 = (await loadConfig('localization/gym-untrimmed/acm-net')).config;
-    const phase2 = (await loadConfig('localization/gym-untrimmed/ftcl')).config;
+    const phase1 = (await loadLocalizationConfig('localization/gym-untrimmed/acm-net')).config;
+    const phase2 = (await loadLocalizationConfig('localization/gym-untrimmed/ftcl')).config;
     expect([phase1.loss.sequence.terms, phase1.train.epochs, phase1.data.samples]).toEqual(['none', 40, 64]);
     expect([phase2.loss.sequence.terms, phase2.train.epochs, phase2.method]).toEqual(['pairs', 3, 'ftcl']);
   });
@@ -107,7 +107,7 @@ describe('extends and overrides', () => {
     await file('a.yaml', 'extends: localization/thumos14/acm-net\ntrain: { epochs: 7, betas: [0.5, 0.6] }');
     await file('b.yaml', 'train: { epochs: 8, batchSize: 3 }');
     const path = await file('c.yaml', 'extends: [a.yaml, b]\ntrain: { seed: 4 }');
-    const { config, sources } = await loadConfig(path, {
+    const { config, sources } = await loadLocalizationConfig(path, {
       sets: ['train.seed=5', 'data.classes=[x, y]', 'data.extractor={a: 1}'],
     });
     expect(config.train).toMatchObject({ epochs: 8, batchSize: 3, betas: [0.5, 0.6], seed: 5, learningRate: 1e-4 });
@@ -125,7 +125,8 @@ describe('extends and overrides', () => {
   });
 
   it('takes what each method of suppression needs', async () => {
-    const options = async (...sets: string[]) => localizeOptions((await loadConfig(thumos, { sets })).config).suppression;
+    const options = async (...sets: string[]) =>
+      localizeOptions((await loadLocalizationConfig(thumos, { sets })).config).suppression;
     expect(await options('inference.suppression.method=gaussian', 'inference.suppression.sigma=0.3')).toEqual({
       method: 'gaussian',
       sigma: 0.3,
@@ -206,8 +207,8 @@ describe('errors', () => {
 
   it('names a folder that is no run', async () => {
     await expect(loadRunConfig(dir)).rejects.toThrow(`${dir}: expected a run folder with config.yaml, found none`);
-    await file('config.yaml', dumpConfig((await loadConfig(thumos)).config));
-    expect(await loadRunConfig(dir)).toEqual((await loadConfig(thumos)).config);
+    await file('config.yaml', dumpConfig((await loadLocalizationConfig(thumos)).config));
+    expect(await loadRunConfig(dir)).toEqual((await loadLocalizationConfig(thumos)).config);
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { loadConfig, parseConfig } from '../../src/train/config.ts';
+import { loadLocalizationConfig, parseConfig } from '../../src/train/config.ts';
 import { packageConfigs } from '../../src/train/configFile.ts';
 import { configLeaves, originOf, showOrigin } from '../../src/train/configOrigins.ts';
 import { configLines } from '../../src/train/configPrint.ts';
@@ -16,7 +16,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 /** The origin of each key, as it is shown. */
 async function originsOf(name: string, sets: readonly string[] = []): Promise<(key: string) => string> {
-  const { layers } = await loadConfig(name, { sets });
+  const { layers } = await loadLocalizationConfig(name, { sets });
   return key => showOrigin(originOf(layers, key.split('.')));
 }
 
@@ -52,11 +52,11 @@ describe('originOf', () => {
 
   it('shows a key that no file has', async () => {
     const path = join(dir, 'whole.yaml');
-    const { config, layers } = await loadConfig('localization/base');
+    const { config, layers } = await loadLocalizationConfig('localization/base');
     const { synthetic: _, ...data } = config.data;
     await writeFile(path, configLines(configLeaves({ ...config, data }, layers)).join('\n'));
     expect((await originsOf(path))('data.synthetic')).toBe('default');
-    expect((await loadConfig(path)).config).toEqual(config);
+    expect((await loadLocalizationConfig(path)).config).toEqual(config);
   });
 });
 
@@ -65,7 +65,7 @@ describe('configLines', () => {
     const names = (await readdir(packageConfigs, { recursive: true })).filter(name => /\/[^/]+\/[^/]+\.yaml$/.test(name));
     expect(names.length).toBeGreaterThan(8);
     for (const name of names) {
-      const { config, layers } = await loadConfig(name);
+      const { config, layers } = await loadLocalizationConfig(name);
       for (const comments of [true, false]) {
         const text = configLines(configLeaves(config, layers), { comments }).join('\n');
         expect(parseConfig(parse(text), 'print')).toEqual(config);
@@ -80,7 +80,7 @@ describe('configLines', () => {
       `data.classes=${JSON.stringify(strange)}`,
       'data.extractor={"a, b": {"x#": [1, {y: "2"}], z: {}}, "k.l": null}',
     ];
-    const { config, layers } = await loadConfig('localization/features/acm-net', { sets });
+    const { config, layers } = await loadLocalizationConfig('localization/features/acm-net', { sets });
     const lines = configLines(configLeaves(config, layers));
     expect(parseConfig(parse(lines.join('\n')), 'print')).toEqual(config);
   });

@@ -5,7 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { packageConfigs } from '../../src/train/configFile.ts';
-import { localizationConfigSchema, localizationSchemaFile, schemaText } from '../../src/train/configSchema.ts';
+import {
+  localizationConfigSchema,
+  localizationSchemaFile,
+  opensetConfigSchema,
+  schemaText,
+} from '../../src/train/configSchema.ts';
 
 const schemaPath = fileURLToPath(new URL(`../../${localizationSchemaFile}`, import.meta.url));
 
@@ -26,6 +31,14 @@ describe('the schema for editors', () => {
     expect(await readFile(schemaPath, 'utf8')).toBe(schemaText(localizationConfigSchema()));
   });
 
+  it('of open-set recognition is the one in the repository (npm run schemas), and describes every key', async () => {
+    const path = join(dirname(schemaPath), 'openset-config.json');
+    expect(await readFile(path, 'utf8')).toBe(schemaText(opensetConfigSchema()));
+    const all = properties(opensetConfigSchema());
+    expect(all.map(([key]) => key)).toContain('loss.psl.prototypeTarget');
+    expect(all.filter(([, description]) => typeof description !== 'string' || description.length < 8)).toEqual([]);
+  });
+
   it('describes every key in a sentence', () => {
     const all = properties(localizationConfigSchema());
     expect(all.length).toBeGreaterThan(70);
@@ -40,15 +53,19 @@ describe('the schema for editors', () => {
 
   const schema = z.fromJSONSchema(localizationConfigSchema() as Parameters<typeof z.fromJSONSchema>[0]);
 
-  it('accepts every configuration of the package, each of which names it in its first line', async () => {
+  it('accepts every configuration of the package, each of which names the schema of its task in its first line', async () => {
     const files = (await readdir(packageConfigs, { recursive: true })).filter(name => name.endsWith('.yaml'));
-    expect(files.length).toBeGreaterThan(10);
+    expect(files.length).toBeGreaterThan(14);
+    const openset = z.fromJSONSchema(opensetConfigSchema() as Parameters<typeof z.fromJSONSchema>[0]);
     for (const file of files) {
       const path = join(packageConfigs, file);
       const text = await readFile(path, 'utf8');
-      expect({ file, problems: schema.safeParse(parse(text)).error?.issues ?? [] }).toEqual({ file, problems: [] });
+      const isOpenset = file.startsWith('openset');
+      const problems = (isOpenset ? openset : schema).safeParse(parse(text)).error?.issues ?? [];
+      expect({ file, problems }).toEqual({ file, problems: [] });
       const named = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text);
-      expect(resolve(dirname(path), named?.[1] ?? '')).toBe(schemaPath);
+      const own = isOpenset ? join(dirname(schemaPath), 'openset-config.json') : schemaPath;
+      expect(resolve(dirname(path), named?.[1] ?? '')).toBe(own);
     }
   });
 

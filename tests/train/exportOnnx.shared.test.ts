@@ -9,7 +9,7 @@ import { localizeOptions } from '../../src/localization/config.ts';
 import type { Detection } from '../../src/localization/detections.ts';
 import { sampledVideo } from '../../src/localization/inferVideo.ts';
 import { localize } from '../../src/localization/localize.ts';
-import { loadConfig } from '../../src/train/config.ts';
+import { loadConfig, requireLocalization } from '../../src/train/config.ts';
 import { exportFile } from '../../src/train/exportFile.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
@@ -33,8 +33,8 @@ describe('the ONNX model of a run on gym-untrimmed', () => {
     const sets = [`data.dir=${data}`, 'train.epochs=1', ...thresholds];
     const { config } = await loadConfig('localization/gym-untrimmed/acm-net', { sets });
     await trainRun(config, { out: run, reporter: silentReporter() });
-    const { detectionsFile } = await testRun(run, { reporter: silentReporter() });
-    tested = (JSON.parse(await readFile(detectionsFile, 'utf8')) as { results: Record<string, Detection[]> }).results;
+    const { resultFile } = await testRun(run, { reporter: silentReporter() });
+    tested = (JSON.parse(await readFile(resultFile, 'utf8')) as { results: Record<string, Detection[]> }).results;
   }, 300_000);
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -44,7 +44,8 @@ describe('the ONNX model of a run on gym-untrimmed', () => {
     const { check } = await exportFile(model, { format: 'onnx', out: file });
     expect(check?.largestDifference).toBeLessThan(1e-6);
     const session = await InferenceSession.create(file);
-    const { samples } = model.config.data;
+    const config = requireLocalization(model.config, run);
+    const { samples } = config.data;
     const lengths = new Set<number>();
     let worst = 0;
     for (const [name, expected] of Object.entries(tested)) {
@@ -59,7 +60,7 @@ describe('the ONNX model of a run on gym-untrimmed', () => {
         cas: first('cas'),
         snippets: features.shape[0],
       };
-      const detections = localize(prediction, model.classes, localizeOptions(model.config));
+      const detections = localize(prediction, model.classes, localizeOptions(config));
       expect(detections.map(({ label }) => label)).toEqual(expected.map(({ label }) => label));
       for (const [i, { score, segment }] of detections.entries()) {
         worst = Math.max(worst, Math.abs(score - expected[i].score));

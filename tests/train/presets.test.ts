@@ -13,7 +13,7 @@ import { sequenceLossPreset } from '../../src/localization/ftclLoss.ts';
 import { ACTIVITYNET_LOCALIZE, THUMOS14_LOCALIZE } from '../../src/localization/localize.ts';
 import { smoothMaxGamma } from '../../src/localization/sequences/fsd.ts';
 import { lcsThreshold } from '../../src/localization/sequences/lcs.ts';
-import { loadConfig } from '../../src/train/config.ts';
+import { loadLocalizationConfig } from '../../src/train/config.ts';
 
 /** What the published settings are called in TypeScript and in YAML must be the same settings. */
 const datasets = [
@@ -27,7 +27,7 @@ const phases = [
 
 describe.each(datasets)('$name', ({ name, localize, evaluation }) => {
   describe.each(phases)('$method', ({ method, epsilon }) => {
-    const resolved = async () => (await loadConfig(`localization/${name}/${method}`)).config;
+    const resolved = async () => (await loadLocalizationConfig(`localization/${name}/${method}`)).config;
 
     it('has the network, the losses and the post-processing of the presets', async () => {
       const config = await resolved();

@@ -2,7 +2,7 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadRunConfig } from '../../src/train/config.ts';
+import { loadRunConfig, withDataFolder } from '../../src/train/config.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { type RunRecord, readRunRecord, writeRunRecord } from '../../src/train/runRecord.ts';
 import { recordSession, sessionFacts } from '../../src/train/runSession.ts';
@@ -32,7 +32,7 @@ async function copy(name: string): Promise<{ run: string; data: string; resume: 
   await cp(join(dir, 'original'), data, { recursive: true });
   const resume = async () => {
     const config = await loadRunConfig(run);
-    return trainSilently({ ...config, data: { ...config.data, dir: data } }, { out: run, resume: true });
+    return trainSilently(withDataFolder(config, data), { out: run, resume: true });
   };
   return { run, data, resume };
 }

@@ -2,7 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LocalizationConfig } from '../../src/localization/config.ts';
-import { loadConfig } from '../../src/train/config.ts';
+import type { Config } from '../../src/train/config.ts';
+import { loadLocalizationConfig } from '../../src/train/config.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { type TrainRunOptions, trainRun } from '../../src/train/trainRun.ts';
 
@@ -16,7 +17,7 @@ export type Database = Readonly<Record<string, AnnotatedVideo>>;
 
 /** `small.yaml` of `smallExperiment` in a folder, with data in `data` of the same folder and overrides. */
 export async function smallConfig(dir: string, data: string, ...sets: readonly string[]): Promise<LocalizationConfig> {
-  const { config } = await loadConfig(join(dir, 'small.yaml'), { sets: [`data.dir=${join(dir, data)}`, ...sets] });
+  const { config } = await loadLocalizationConfig(join(dir, 'small.yaml'), { sets: [`data.dir=${join(dir, data)}`, ...sets] });
   return config;
 }
 
@@ -39,7 +40,7 @@ export async function writeDatabase(
 }
 
 /** {@link trainRun} without a word, with the lines it would have said. */
-export async function trainSilently(config: LocalizationConfig, options: Omit<TrainRunOptions, 'reporter'>) {
+export async function trainSilently(config: Config, options: Omit<TrainRunOptions, 'reporter'>) {
   const lines: string[] = [];
   const reporter = { ...silentReporter(), info: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
   return { ...(await trainRun(config, { ...options, reporter })), lines };

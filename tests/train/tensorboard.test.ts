@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromNumbers } from '../../src/engine/ndarray.ts';
+import { adam, constantRate } from '../../src/nn/index.ts';
 import { type EpochRecord, epochScalars, parseEpochRecords } from '../../src/train/epochRecord.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import type { Task } from '../../src/train/task.ts';
@@ -134,9 +135,8 @@ const options = (run: string): TrainLoopOptions => ({
   run,
   seed: 0,
   epochs: 4,
-  learningRate: 0.25,
-  weightDecay: 0,
-  betas: [0.9, 0.999],
+  optimizer: adam(),
+  learningRate: constantRate(0.25),
   checkpointEvery: 2,
   evaluation: { start: 1, every: 2, select: 'last' },
   metadata: {},

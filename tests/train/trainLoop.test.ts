@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromNumbers } from '../../src/engine/ndarray.ts';
+import { adam, constantRate } from '../../src/nn/index.ts';
 import { loadCheckpoint, readPointer } from '../../src/train/checkpoint.ts';
 import { type Reporter, silentReporter } from '../../src/train/reporter.ts';
 import type { StepReport, Task } from '../../src/train/task.ts';
@@ -48,9 +49,8 @@ const train = (run: string, task: Task, checkpointEvery: number, options: Partia
     run,
     seed: 0,
     epochs: 6,
-    learningRate: 0.1,
-    weightDecay: 0,
-    betas: [0.9, 0.999],
+    optimizer: adam(),
+    learningRate: constantRate(0.1),
     checkpointEvery,
     evaluation: { start: 0, every: 1, select: 'best-on-test' },
     metadata: {},

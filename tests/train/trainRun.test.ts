@@ -5,7 +5,7 @@ import { exists } from '../../src/data/files.ts';
 import { copyOf } from '../../src/engine/index.ts';
 import { mapParams } from '../../src/nn/index.ts';
 import { loadCheckpoint, saveBest } from '../../src/train/checkpoint.ts';
-import { loadConfig, loadRunConfig } from '../../src/train/config.ts';
+import { loadLocalizationConfig, loadRunConfig } from '../../src/train/config.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { testRun } from '../../src/train/testRun.ts';
@@ -137,8 +137,8 @@ describe('the selected checkpoint', () => {
     expect((await loadModel(run)).params).toEqual(zeros);
     expect((await loadModel(run, 'last')).params).toEqual(params);
     const test = async (checkpoint?: 'last' | 'best') => {
-      const { detectionsFile, ...summary } = await testRun(run, { checkpoint, reporter: silentReporter() });
-      return { ...summary, detections: await readFile(detectionsFile, 'utf8') };
+      const { resultFile, ...summary } = await testRun(run, { checkpoint, reporter: silentReporter() });
+      return { ...summary, detections: await readFile(resultFile, 'utf8') };
     };
     const [chosen, best, last] = [await test(), await test('best'), await test('last')];
     expect(chosen).toEqual(best);
@@ -163,9 +163,9 @@ describe('a run folder', () => {
     const run = join(dir, 'moved');
     try {
       process.chdir(dir);
-      await trainSilently((await loadConfig('small.yaml', { sets: ['train.epochs=1'] })).config, { out: 'moved' });
+      await trainSilently((await loadLocalizationConfig('small.yaml', { sets: ['train.epochs=1'] })).config, { out: 'moved' });
       expect(JSON.parse(await readFile(join(run, 'run.json'), 'utf8'))).toMatchObject({ from: null });
-      await trainSilently((await loadConfig('small.yaml', { sets: ['train.epochs=1'] })).config, {
+      await trainSilently((await loadLocalizationConfig('small.yaml', { sets: ['train.epochs=1'] })).config, {
         out: 'second',
         from: 'moved',
       });
@@ -178,7 +178,7 @@ describe('a run folder', () => {
     const whole = await contentsOf(run);
     expect(await trainSilently(await loadRunConfig(run), { out: run, resume: true })).toMatchObject({ epochs: 1 });
     expect(await contentsOf(run)).toEqual(whole);
-    const { detectionsFile } = await testRun(run, { reporter: silentReporter() });
-    expect(await readFile(detectionsFile, 'utf8')).toBe(await readFile(join(run, 'detections.json'), 'utf8'));
+    const { resultFile } = await testRun(run, { reporter: silentReporter() });
+    expect(await readFile(resultFile, 'utf8')).toBe(await readFile(join(run, 'detections.json'), 'utf8'));
   });
 });

@@ -1,7 +1,7 @@
 /** The configuration case: published defaults against the configurations of the package. */
 
 import type { LocalizationConfig } from '../../../src/localization/config.ts';
-import { loadConfig } from '../../../src/train/config.ts';
+import { loadLocalizationConfig } from '../../../src/train/config.ts';
 import { type Adapter, type Compared, compareStructure, isRecord } from '../case.ts';
 
 /** Published option -> where it stands here. */
@@ -71,11 +71,11 @@ const defaults: Adapter = {
     const { cli, ...datasets } = json as { cli: { flag: string; default: unknown }[] } & Record<string, Record<string, unknown>>;
     const compared: Compared[] = [];
     for (const [dataset, options] of Object.entries(datasets)) {
-      const { config } = await loadConfig(configName(dataset));
+      const { config } = await loadLocalizationConfig(configName(dataset));
       compared.push(...compareOptions(`json.${dataset}`, options, config));
     }
     const flags = Object.fromEntries(cli.map(option => [option.flag.replace(/^-+/, ''), option.default]));
-    const { config } = await loadConfig(configName('THUMOS'));
+    const { config } = await loadLocalizationConfig(configName('THUMOS'));
     return [...compared, ...compareOptions('json.cli', flags, config)];
   },
 };

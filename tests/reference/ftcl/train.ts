@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copyOf } from '../../../src/engine/index.ts';
 import type { LossPieces } from '../../../src/localization/steps.ts';
-import { mapParams, type Params } from '../../../src/nn/index.ts';
+import { adam, constantRate, mapParams, type Params } from '../../../src/nn/index.ts';
 import { loadCheckpoint } from '../../../src/train/checkpoint.ts';
 import { silentReporter } from '../../../src/train/reporter.ts';
 import type { Task } from '../../../src/train/task.ts';
@@ -63,9 +63,8 @@ async function train(c: ReferenceCase): Promise<{ losses: Record<string, number>
       run,
       seed: 0,
       epochs,
-      learningRate: numberOf(c, ['lr'], 1e-4),
-      weightDecay: numberOf(c, ['weight_decay'], 0),
-      betas: [0.9, 0.999],
+      optimizer: adam({ weightDecay: numberOf(c, ['weight_decay'], 0) }),
+      learningRate: constantRate(numberOf(c, ['lr'], 1e-4)),
       checkpointEvery: epochs,
       evaluation: { start: 0, every: 1, select: 'last' },
       metadata: {},

@@ -1,8 +1,11 @@
 /** All adapters of the PSL reference cases. */
 
 import type { Adapter } from '../case.ts';
+import { adapters as losses } from './losses.ts';
 import { adapters as metrics } from './metrics.ts';
+import { adapters as optimizers } from './optim.ts';
 import { adapters as scores } from './scores.ts';
+import { adapters as shuffling } from './shuffle.ts';
 
 /** In order of trial: the first adapter that matches a case runs it. */
-export const adapters: Adapter[] = [...metrics, ...scores];
+export const adapters: Adapter[] = [...metrics, ...scores, ...losses, ...optimizers, ...shuffling];

@@ -1,0 +1,120 @@
+/** Data sets of trimmed clips as features on disk, one class a clip (Node only). */
+import { readdir } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { z } from 'zod';
+import { type FeatureCache, type Features, readFeatures } from './features.ts';
+import { exists, readJson } from './files.ts';
+import { DataError, messageOf } from './formats/dataError.ts';
+
+/** A clip of one class. */
+export interface ClipItem {
+  /** Its file, relative to the data folder, with `/` between folders. */
+  readonly name: string;
+  /** Place of its class among {@link ClipDataset.classes}. */
+  readonly label: number;
+  /** The features `[n, F]`; do not write to them. */
+  load(): Promise<Features>;
+}
+
+/** A folder of labelled clips. */
+export interface ClipDataset {
+  readonly classes: readonly string[];
+  readonly items: readonly ClipItem[];
+  /** The files behind the labels. */
+  readonly files: readonly string[];
+}
+
+/** Where the clips are. */
+export interface ClipDatasetOptions {
+  readonly dir: string;
+  /** Width F the features must have. */
+  readonly featureWidth?: number;
+  readonly cache?: FeatureCache;
+}
+
+const indexSchema = z.object({
+  classes: z.array(z.string().min(1)).min(1).optional(),
+  items: z.array(z.object({ file: z.string().min(1), label: z.string().min(1).optional() })).min(1),
+});
+
+/**
+ * Opens a folder of clips: labels from `index.json` or `features.json` (`{classes?, items: [{file, label}]}`), else from a folder for each
+ * class with `.npy` files in it. Classes are in the order of `classes`, else of the alphabet. Features are read when `load` is called.
+ * @throws DataError naming the file: no labels, a label that is no class, an item without a label or outside the folder
+ */
+export async function openClipDataset(options: ClipDatasetOptions): Promise<ClipDataset> {
+  const { dir, featureWidth, cache } = options;
+  if (!(await exists(dir))) throw new DataError(dir, 'no such folder');
+  const { classes, labelled, files } = (await indexed(dir)) ?? (await folders(dir));
+  const items = labelled.map(({ file, label }) => ({
+    name: file,
+    label: classes.indexOf(label),
+    load: () => readFeatures([join(dir, file)], { width: featureWidth, cache }),
+  }));
+  return { classes, items, files };
+}
+
+interface Labelled {
+  readonly classes: readonly string[];
+  readonly labelled: readonly { readonly file: string; readonly label: string }[];
+  readonly files: readonly string[];
+}
+
+/** Labels from an index file; undefined if there is none. */
+async function indexed(dir: string): Promise<Labelled | undefined> {
+  for (const name of ['index.json', 'features.json']) {
+    const path = join(dir, name);
+    if (!(await exists(path))) continue;
+    const parsed = indexSchema.safeParse(await readJson(path));
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
+      throw new DataError(path, `${issue.path.map(String).join('.') || 'the file'}: ${message}`);
+    }
+    const labelled = parsed.data.items.map(({ file, label }, i) => {
+      if (label === undefined) throw new DataError(path, `items[${i}]: expected a label for ${file}, found none`);
+      if (posix.isAbsolute(file) || file.split(/[\\/]/).includes('..'))
+        throw new DataError(path, `items[${i}].file: expected a file in the folder, found ${JSON.stringify(file)}`);
+      return { file, label };
+    });
+    const files = new Set(labelled.map(({ file }) => file));
+    if (files.size < labelled.length) {
+      const twice = labelled.find(({ file }, i) => labelled.findIndex(other => other.file === file) < i)?.file;
+      throw new DataError(path, `${twice} is listed twice`);
+    }
+    const classes = parsed.data.classes ?? [...new Set(labelled.map(({ label }) => label))].sort();
+    const strange = labelled.findIndex(({ label }) => !classes.includes(label));
+    if (strange >= 0)
+      throw new DataError(
+        path,
+        `items[${strange}].label: expected one of classes, found ${JSON.stringify(labelled[strange].label)}`,
+      );
+    return { classes, labelled, files: [path] };
+  }
+  return undefined;
+}
+
+/** A class for each folder that has features in it. */
+async function folders(dir: string): Promise<Labelled> {
+  const labelled: { file: string; label: string }[] = [];
+  for (const entry of (await listed(dir)).filter(each => each.isDirectory()).sort(byName)) {
+    const clips = (await listed(join(dir, entry.name))).filter(each => /\.np[yz]$/i.test(each.name)).sort(byName);
+    labelled.push(...clips.map(clip => ({ file: posix.join(entry.name, clip.name), label: entry.name })));
+  }
+  if (labelled.length === 0)
+    throw new DataError(
+      dir,
+      'expected index.json, features.json with labels, or a folder of .npy files for each class, found none',
+    );
+  return { classes: [...new Set(labelled.map(({ label }) => label))], labelled, files: [] };
+}
+
+async function listed(dir: string) {
+  try {
+    return await readdir(dir, { withFileTypes: true });
+  } catch (thrown) {
+    throw new DataError(dir, `cannot be listed (${messageOf(thrown)})`, { cause: thrown });
+  }
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);

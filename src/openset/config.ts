@@ -1,0 +1,143 @@
+/** The configuration of an open-set experiment: its schema, and the options records that heads and losses take from it. */
+import { z } from 'zod';
+import type { HeadOptions } from './methods.ts';
+import { methodNames } from './methods.ts';
+import { pslPreset } from './pslLoss.ts';
+
+const count = z.int().positive();
+const positive = z.number().positive();
+const weight = z.number().min(0);
+const share = z.number().gt(0).lt(1);
+const probability = z.number().min(0).lt(1);
+const target = z.number().min(-1).max(1).nullable();
+
+const data = z.strictObject({
+  dir: z
+    .string()
+    .min(1)
+    .describe(
+      'The data folder: features with index.json, or a folder a class; relative to the current directory; --data overrides it.',
+    ),
+  known: z
+    .union([count, z.array(z.string().min(1)).min(2)], { error: 'a number of classes, or a list of at least two names' })
+    .nullable()
+    .default(null)
+    .describe('The known classes: names in the order of the outputs, or how many to draw by data.splitSeed; null: all.'),
+  testShare: share.describe('Share of each known class that tests; unknown classes only test.'),
+  splitSeed: z.int().min(0).describe('Seed of the division into known and unknown classes, training and test.'),
+  extractor: z
+    .union([z.string(), z.record(z.string(), z.unknown())], { error: 'a text or a record' })
+    .nullable()
+    .default(null)
+    .describe('What made the features (a text or a record); kept in the model.'),
+  cacheMegabytes: weight.describe('Megabytes of features kept in memory.'),
+});
+
+const model = z.strictObject({
+  featureDim: count.describe('F: width of a row of features; the rows of a clip are averaged.'),
+  dropout: probability.describe('Dropout on the features in training.'),
+  hiddenDim: count.describe('psl: width of the hidden layer.'),
+  embeddingDim: count.describe('psl: width of the embedding and of the prototypes.'),
+});
+
+const loss = z.strictObject({
+  psl: z
+    .strictObject({
+      temperature: positive.describe('tau: similarities are divided by it.'),
+      prototypeTarget: target.describe('s: similarity of a clip and the prototype of its class; null: as large as can be.'),
+      sameClass: z
+        .enum(['out', 'denominator', 'positive'])
+        .describe('Other clips of the class: out of the loss, in the denominator (PSL), or positives.'),
+      sameClassTarget: target.describe('s: similarity of two clips of a class; null: the similarity itself is the term.'),
+      otherClasses: z.boolean().describe('Whether clips of other classes are in the denominator.'),
+    })
+    .describe('Prototypical similarity learning. Features have no frames to shuffle, so there is no shuffled clip.'),
+  rpl: z
+    .strictObject({
+      weight: weight.describe('Weight of the open-space term.'),
+      temperature: positive.describe('Logits are divided by it in training.'),
+    })
+    .describe('Reciprocal point learning.'),
+  evidential: z
+    .strictObject({
+      evidence: z.enum(['exp', 'relu', 'softplus']).describe('From logits to evidence; published: exp.'),
+      classLoss: z.enum(['log', 'digamma']).describe('log of the expected probability (published), or its expectation.'),
+      kl: z.boolean().describe('Whether evidence for wrong classes is penalised by the annealed KL divergence.'),
+      calibration: z.boolean().describe('Whether uncertainty is calibrated: sure when right, unsure when wrong.'),
+    })
+    .describe('Evidential deep learning (DEAR).'),
+});
+
+const train = z.strictObject({
+  epochs: count.describe('Passes over the training clips.'),
+  batchSize: z.int().min(2).describe('Clips in a step; a last batch that is not full is left out.'),
+  optimizer: z.enum(['sgd', 'lars', 'adam']).describe('sgd and lars have momentum and Nesterov; adam has betas 0.9, 0.999.'),
+  learningRate: positive.describe('Learning rate at its highest.'),
+  momentum: probability.describe('Momentum of sgd and lars.'),
+  nesterov: z.boolean().describe("Nesterov's momentum in sgd and lars."),
+  weightDecay: weight.describe('Weight decay, added to the gradient.'),
+  groups: z
+    .enum(['as-run', 'intended', 'intended-finetune'])
+    .describe(
+      'as-run: no decay on batch norms and prototypes only, as published; intended: nor on biases; intended-finetune: and faster heads.',
+    ),
+  larsVectors: z
+    .boolean()
+    .describe('lars: adapt the rate of biases and norms too, as published; those that start at 0 then stay there.'),
+  schedule: z.enum(['constant', 'cosine', 'steps']).describe('How the learning rate changes over the epochs.'),
+  steps: z.array(positive).describe('steps: epochs at which the learning rate becomes a tenth.'),
+  warmupEpochs: weight.describe('cosine: epochs of a straight line from train.warmupFrom; 0: none.'),
+  warmupFrom: weight.describe('cosine: learning rate at the start of the warm-up.'),
+  seed: z.int().min(0).describe('Seed of everything random but the division of the data.'),
+  threads: count.nullable().default(null).describe('Threads within one operation; null: one a core.'),
+  device: z.enum(['cpu', 'cuda', 'webgpu']).describe('Where to run.'),
+  checkpointEvery: count.describe('Epochs between checkpoints.'),
+});
+
+const evaluation = z.strictObject({
+  uncertainty: z
+    .enum(['method', 'mahalanobis'])
+    .describe(
+      "method: the method's own (1 - largest probability, or vacuity); mahalanobis: distance of the embedding to the training clips.",
+    ),
+  start: z.int().min(0).describe('First epoch (counted from 0) after which the test part is evaluated.'),
+  every: count.describe('Epochs between evaluations.'),
+  select: z.enum(['last', 'best-on-test']).describe('The model that counts: the last, or the best on the test part.'),
+});
+
+const keys = z.strictObject({
+  task: z.literal('openset').describe('What is learnt: to name known classes and to notice unknown ones.'),
+  method: z.enum(methodNames).describe('psl: prototypical similarity learning; the others are what it is compared to.'),
+  data: data.describe('The data set.'),
+  model: model.describe('The head on the features.'),
+  loss: loss.describe('The loss that training minimises; a method reads its own part.'),
+  train: train.describe('The training.'),
+  evaluation: evaluation.describe('The test.'),
+});
+
+/** Schema of an open-set experiment on features. */
+export const opensetConfig = keys.superRefine((config, context) => {
+  const problem = (key: string, message: string) => context.addIssue({ code: 'custom', path: key.split('.'), message });
+  const { known } = config.data;
+  if (typeof known === 'number' && known < 2) problem('data.known', 'at least 2 classes');
+  if (Array.isArray(known) && new Set(known).size < known.length) problem('data.known', 'names that differ');
+  const { nesterov, momentum, optimizer, schedule, steps, warmupEpochs, epochs } = config.train;
+  if (nesterov && momentum === 0 && optimizer !== 'adam') problem('train.nesterov', 'false, since there is no momentum');
+  if (schedule === 'steps' && steps.some((step, i) => i > 0 && steps[i - 1] >= step)) problem('train.steps', 'ascending epochs');
+  if (schedule === 'cosine' && warmupEpochs >= epochs) problem('train.warmupEpochs', `less than train.epochs (${epochs})`);
+});
+
+/** A resolved open-set configuration. */
+export type OpensetConfig = z.infer<typeof opensetConfig>;
+
+/** Options of the head and its loss, for a number of known classes. */
+export function headOptions({ method, model, loss }: OpensetConfig, classes: number): HeadOptions {
+  return {
+    ...model,
+    method,
+    classes,
+    psl: { ...pslPreset, ...loss.psl, clips: 1, anchors: 'all' },
+    rpl: loss.rpl,
+    evidential: loss.evidential,
+  };
+}
