@@ -15,7 +15,7 @@ import {
 import { ACTIVITYNET_EVALUATION, THUMOS14_EVALUATION } from '../../src/localization/evaluate.ts';
 import { sequenceLossPreset } from '../../src/localization/ftclLoss.ts';
 import { ACTIVITYNET_LOCALIZE, THUMOS14_LOCALIZE } from '../../src/localization/localize.ts';
-import { dumpConfig, loadLocalizationConfig, loadRunConfig, parseConfig } from '../../src/train/config.ts';
+import { dumpConfig, loadConfig, loadLocalizationConfig, loadRunConfig, parseConfig } from '../../src/train/config.ts';
 import { packageConfigs } from '../../src/train/configFile.ts';
 import { editDistance, nearestKey } from '../../src/train/nearest.ts';
 
@@ -58,10 +58,11 @@ describe('the configurations of the package', () => {
         'synthetic/acm-net',
       ]
         .concat('thumos14/acm-net', 'thumos14/ftcl')
-        .map(name => `localization/${name}.yaml`),
+        .map(name => `localization/${name}.yaml`)
+        .concat(['base', 'cosine', 'cross-entropy', 'psl'].map(name => `openset/gym-i3d/${name}.yaml`)),
     );
     for (const name of names) {
-      const { config } = await loadLocalizationConfig(name);
+      const { config } = await loadConfig(name);
       expect(parseConfig(parse(dumpConfig(config)), 'dump')).toEqual(config);
     }
   });
@@ -168,7 +169,7 @@ describe('errors', () => {
       'evaluation.tious.step=0',
       'evaluation.tious: expected a list of thresholds in (0, 1], or {start, stop, step} with start <= stop, found {"start":0.1,"stop":0.9,"step":0}',
     ],
-    ['task=localisation', 'task: expected one of localization, found "localisation"'],
+    ['task=localisation', 'task: expected one of localization, openset, found "localisation"'],
     ['method=ftcl', 'loss.sequence.terms: expected pairs, since method ftcl trains on pairs of videos, found "in-batch"'],
     [
       'loss.sequence.terms=pairs',
@@ -193,7 +194,7 @@ describe('errors', () => {
 
   it('names a missing key, a missing file, and what is not YAML', async () => {
     const bare = await file('bare.yaml', 'train: { epochs: 1 }');
-    expect(await problem(bare)).toContain('bare.yaml: task: expected one of localization, found nothing');
+    expect(await problem(bare)).toContain('bare.yaml: task: expected one of localization, openset, found nothing');
     const partial = await file('partial.yaml', 'task: localization\nmethod: ftcl');
     expect(await problem(partial)).toBe(`${partial}: data: expected a mapping, found nothing`);
     expect(await problem('no/such')).toContain('no/such: no such configuration, neither in ');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { loadLocalizationConfig, parseConfig } from '../../src/train/config.ts';
+import { loadConfig, loadLocalizationConfig, parseConfig } from '../../src/train/config.ts';
 import { packageConfigs } from '../../src/train/configFile.ts';
 import { configLeaves, originOf, showOrigin } from '../../src/train/configOrigins.ts';
 import { configLines } from '../../src/train/configPrint.ts';
@@ -65,7 +65,7 @@ describe('configLines', () => {
     const names = (await readdir(packageConfigs, { recursive: true })).filter(name => /\/[^/]+\/[^/]+\.yaml$/.test(name));
     expect(names.length).toBeGreaterThan(8);
     for (const name of names) {
-      const { config, layers } = await loadLocalizationConfig(name);
+      const { config, layers } = await loadConfig(name);
       for (const comments of [true, false]) {
         const text = configLines(configLeaves(config, layers), { comments }).join('\n');
         expect(parseConfig(parse(text), 'print')).toEqual(config);
