@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { DataError } from '../data/formats/dataError.ts';
 import { type Av, listen, loadAv } from './av.ts';
-import { type Orientation, orientationOf, rotationOf, swapsSides, upright } from './orient.ts';
+import { isMirrored, type Orientation, orientationOf, rotationOf, swapsSides, upright } from './orient.ts';
 import { frameScaler } from './scaler.ts';
 
 /** What a video file says about its video stream; decoding may find otherwise. */
@@ -12,7 +12,7 @@ export interface VideoFacts {
   /** Pixels as shown: after {@link rotation}. */
   readonly width: number;
   readonly height: number;
-  /** Clockwise quarter turns in degrees that are applied to the stored picture; `mirrored` says that it is reflected too. */
+  /** Clockwise turn in degrees that is applied to the stored picture, after it was mirrored (left to right) if `mirrored` says so. */
   readonly rotation: number;
   readonly mirrored: boolean;
   /** Width to height of a stored pixel, `[1, 1]` if not stated. Frames are not stretched by it. */
@@ -173,7 +173,7 @@ function describe(av: Av, format: FormatContext, stream: Stream, codec: string):
     width,
     height,
     rotation: rotationOf(orientation),
-    mirrored: orientation.a * orientation.d - orientation.b * orientation.c < 0,
+    mirrored: isMirrored(orientation),
     sampleAspectRatio: num > 0 && den > 0 ? [num, den] : [1, 1],
     framesPerSecond: rate,
     statedFrames: stream.nbFrames > 0n ? Number(stream.nbFrames) : undefined,

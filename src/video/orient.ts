@@ -31,11 +31,16 @@ export function swapsSides({ a }: Orientation): boolean {
   return a === 0;
 }
 
-/** Clockwise turn in degrees, as players show it; a reflection comes on top of it. */
-export function rotationOf({ a, b, c, d }: Orientation): number {
-  const isMirrored = a * d - b * c < 0;
-  const turn = (Math.atan2(b, a) * 180) / Math.PI;
-  return (Math.round(isMirrored ? -turn : turn) + 360) % 360;
+/** Whether the picture is shown as in a mirror. */
+export function isMirrored({ a, b, c, d }: Orientation): boolean {
+  return a * d - b * c < 0;
+}
+
+/** Clockwise turn in degrees: 0, 90, 180 or 270; a picture that is mirrored (left to right) is so before it is turned. */
+export function rotationOf(orientation: Orientation): number {
+  const sign = isMirrored(orientation) ? -1 : 1;
+  const turn = (Math.atan2(sign * orientation.b, sign * orientation.a) * 180) / Math.PI;
+  return (Math.round(turn) + 360) % 360;
 }
 
 /**
