@@ -52,7 +52,10 @@ function named(files: readonly Omit<VideoFile, 'name'>[], root: string): VideoFi
   const names = files.map(({ path }) => {
     const inside = relative(root, path);
     // A list may lead anywhere; features stay in their folder.
-    return inside.split(sep).filter(part => part !== '..' && part !== '').join('/');
+    return inside
+      .split(sep)
+      .filter(part => part !== '..' && part !== '')
+      .join('/');
   });
   const short = names.map(name => name.slice(0, name.length - extname(name).length));
   const counts = new Map<string, number>();
