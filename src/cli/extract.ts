@@ -88,7 +88,9 @@ async function runExtract(options: ExtractOptions): Promise<void> {
       ...{ out, shortSide, stride, fps },
       signal: interrupt.signal,
       onWarning: line => reporter.warn(line),
-      onProgress: (done, total, detail) => reporter.progress({ label: 'extracting', done, total, detail }),
+      // Tenths of a video: one may take hours.
+      onProgress: (done, total, detail) =>
+        reporter.progress({ label: 'extracting', done: Math.floor(10 * done) / 10, total, detail }),
     });
     if (summary.interrupted) process.exitCode = interrupt.exitCode() ?? 1;
     else if (summary.failures.length > 0) process.exitCode = 1;
