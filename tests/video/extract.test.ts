@@ -46,7 +46,7 @@ async function extract(options: Partial<ExtractOptions> & BackboneOptions & { mo
 /** Rows of a feature file in whole pixel values. */
 async function rows(name: string): Promise<number[][]> {
   const { shape, data } = await readArray(join(dir, 'features', name));
-  const all = Array.from(data, value => Math.round(255 * Number(value)));
+  const all = Array.from(data as Float32Array, value => Math.round(255 * value));
   return Array.from({ length: shape[0] }, (_, i) => all.slice(i * shape[1], (i + 1) * shape[1]));
 }
 
