@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { AdvisedError, errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
+import { extractCommand } from './extract.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { predictCommand } from './predict.ts';
@@ -55,6 +56,7 @@ function program(): Command {
     predictCommand(),
     evalCommand(),
     exportCommand(),
+    extractCommand(),
     runsCommand(),
     checkDataCommand(),
     importCommand(),

@@ -88,16 +88,26 @@ const descrOf: { readonly [D in DType]: string } = {
   bool: '|b1',
 };
 
-/** An array as a `.npy` file (format version 1, little-endian, C order; data aligned to 64 bytes, as NumPy writes it). */
-export function encodeNpy(array: NDArray): Uint8Array {
-  const { dtype, shape, data } = array;
+/**
+ * The head of a `.npy` file, up to its data (format version 1, little-endian, C order; aligned to 64 bytes, as NumPy writes it).
+ * @param atLeast bytes it has at least, so that it can be replaced by that of another shape
+ */
+export function npyHead(dtype: DType, shape: Shape, atLeast = 0): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const text = `{'descr': '${descrOf[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;
-  const dataOffset = Math.ceil((10 + text.length + 1) / 64) * 64;
-  const out = new Uint8Array(dataOffset + data.byteLength);
-  out.set([...npyMagic, 1, 0]);
-  new DataView(out.buffer).setUint16(8, dataOffset - 10, true);
-  out.set(new TextEncoder().encode(`${text.padEnd(dataOffset - 11)}\n`), 10);
-  out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataOffset);
+  const head = new Uint8Array(Math.ceil(Math.max(10 + text.length + 1, atLeast) / 64) * 64);
+  head.set([...npyMagic, 1, 0]);
+  new DataView(head.buffer).setUint16(8, head.length - 10, true);
+  head.set(new TextEncoder().encode(`${text.padEnd(head.length - 11)}\n`), 10);
+  return head;
+}
+
+/** An array as a `.npy` file, with {@link npyHead}. */
+export function encodeNpy(array: NDArray): Uint8Array {
+  const { dtype, shape, data } = array;
+  const head = npyHead(dtype, shape);
+  const out = new Uint8Array(head.length + data.byteLength);
+  out.set(head);
+  out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), head.length);
   return out;
 }

@@ -1,0 +1,44 @@
+/** Scaling decoded frames to RGB by libswscale (Node only). */
+import type { Frame, SoftwareScaleContext } from 'node-av/lib';
+import type { Av } from './av.ts';
+import { type Orientation, orient, swapsSides } from './orient.ts';
+
+/** Turns decoded frames into RGB of one size. */
+export interface FrameScaler {
+  /** Writes a frame as `[height, width, 3]`. */
+  write(frame: Frame, to: Uint8Array): void;
+  dispose(): void;
+}
+
+/**
+ * A scaler to pictures of `height` x `width` as shown, that is after `orientation`. Colours are converted as the frame's own colour space and
+ * range say. Frames that change size or format on the way are scaled to the same size.
+ */
+export function frameScaler(
+  av: Av,
+  { height, width, orientation }: { readonly height: number; readonly width: number; readonly orientation: Orientation },
+): FrameScaler {
+  const [rows, columns] = swapsSides(orientation) ? [width, height] : [height, width];
+  const context: SoftwareScaleContext = new av.SoftwareScaleContext();
+  context.allocContext();
+  context.setOption('sws_flags', 'bicubic');
+  const rgb: Frame = new av.Frame();
+  rgb.alloc();
+  rgb.width = columns;
+  rgb.height = rows;
+  rgb.format = av.AV_PIX_FMT_RGB24;
+  rgb.colorSpace = av.AVCOL_SPC_RGB;
+  rgb.colorRange = av.AVCOL_RANGE_JPEG;
+  rgb.getBuffer(0);
+  return {
+    write(frame, to) {
+      const code = context.scaleFrameSync(rgb, frame);
+      if (code < 0) throw new Error(`libswscale: ${av.FFmpegError.strerror(code)}`);
+      orient(rgb.data![0], rgb.linesize[0], [rows, columns], orientation, to);
+    },
+    dispose() {
+      context.freeContext();
+      rgb.free();
+    },
+  };
+}
