@@ -17,8 +17,8 @@ import {
   type Tensor,
   valueAuxAndGrad,
 } from '../src/engine/index.ts';
-import { linear, linearParams, type Params, type SymbolicParams, sgd } from '../src/nn/index.ts';
 import { int64s } from '../src/engine/op.ts';
+import { linear, linearParams, type Params, type SymbolicParams, sgd } from '../src/nn/index.ts';
 
 const [kind, ...numbers] = process.argv.slice(2);
 const [clips, segments, size, classes, threads, steps] = numbers.map(Number);

@@ -2,6 +2,7 @@
 
 import type { Adapter } from './case.ts';
 import { adapters as ftcl } from './ftcl/index.ts';
+import { adapters as psl } from './psl/index.ts';
 
 /** Adapters by the manifest's `system`. */
-export const systems: Readonly<Record<string, readonly Adapter[]>> = { ftcl };
+export const systems: Readonly<Record<string, readonly Adapter[]>> = { ftcl, psl };
