@@ -1,8 +1,9 @@
 import { showShape, sizeOf } from '../ndarray.ts';
-import { apply1, type Op, rule, scalar } from '../op.ts';
+import { apply1, type Op, rule, sameShape, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo, sum } from './broadcast.ts';
 import { lowerConvFloat64 } from './convFloat64.ts';
+import { mul } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reshape, transpose } from './shape.ts';
 import { flip, slice, stack } from './slice.ts';
@@ -69,9 +70,24 @@ const convOp: Op<ConvAttrs> = {
   vjp: ([ct], { attrs, inputs: [x, w, bias] }) => {
     if (!ct) return [undefined, undefined, undefined];
     const db = bias && sum(ct, [0, ...attrs.kernel.map((_, i) => i + 2)]);
-    return [inputGradient(ct, w, attrs, x.shape), weightGradient(ct, x, attrs, w.shape), db];
+    const [bare, gain] = withoutChannelFactor(ct);
+    if (!gain) return [inputGradient(ct, w, attrs, x.shape), weightGradient(ct, x, attrs, w.shape), db];
+    const rows = reshape(gain, [w.shape[0], ...w.shape.slice(1).map(() => 1)]);
+    return [inputGradient(bare, mul(w, rows), attrs, x.shape), mul(weightGradient(bare, x, attrs, w.shape), rows), db];
   },
 };
+
+/**
+ * A cotangent g u with a factor g for each channel, as a batch norm gives it, as u and g `[C, 1, …]`: both gradients are linear in it, so that g meets
+ * the weight instead of the whole of u.
+ */
+function withoutChannelFactor(ct: Tensor): readonly [bare: Tensor, gain?: Tensor] {
+  const { op, inputs } = ct.node;
+  if (op.name !== 'mul') return [ct];
+  const [bare, gain] = inputs;
+  const isFactor = gain.rank === ct.rank - 1 && gain.shape.every((extent, i) => extent === (i === 0 ? ct.shape[1] : 1));
+  return isFactor && sameShape(bare.shape, ct.shape) ? [bare, gain] : [ct];
+}
 
 /** Convolution in which negative padding crops. */
 function convolve(x: Tensor, w: Tensor, { stride, dilation, before, after, groups }: Omit<ConvAttrs, 'kernel'>): Tensor {
