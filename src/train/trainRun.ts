@@ -18,6 +18,7 @@ import { mergeParams, type Params } from '../nn/index.ts';
 import { hasCheckpoint } from './checkpoint.ts';
 import { dumpConfig, runConfigFile } from './config.ts';
 import { type DataCollector, type DataFingerprint, dataChanges, dataCollector } from './dataFingerprint.ts';
+import { withExtractor } from './featureProvenance.ts';
 import { labelFiles, openDataset, openTask } from './localizationRun.ts';
 import { loadModel, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
@@ -90,7 +91,8 @@ export async function trainRun(
   const facts = await sessionFacts({ command, device, threads, data: data.sha256 });
   const source = record ? (record.from ?? undefined) : from;
   // The run folder can be used from anywhere: it knows where its data is.
-  const recorded = { ...config, data: { ...config.data, dir: resolve(config.data.dir) } };
+  const known = await withExtractor(config, reporter);
+  const recorded = { ...known, data: { ...known.data, dir: resolve(known.data.dir) } };
   const isFresh = !resume || !(await hasCheckpoint(out));
   const initial = source !== undefined && isFresh ? await initialParams(config, dataset.classes, source, reporter) : undefined;
   if (config.method === 'ftcl' && source === undefined) {
