@@ -9,28 +9,11 @@ import { sampledVideo, toPrediction } from '../localization/inferVideo.ts';
 import { localize } from '../localization/localize.ts';
 import { localizerOutputs } from '../localization/onnxModel.ts';
 import { type Inference, inferenceStep, type StepDevice } from '../localization/steps.ts';
+import { videoEndings } from '../video/videoFiles.ts';
 import { requireLocalization } from './config.ts';
 import type { ExportedModel } from './exportedModel.ts';
 import type { Model } from './model.ts';
 import type { Reporter } from './reporter.ts';
-
-/** What a person gives a localiser that wants features. */
-const videoEndings = new Set([
-  '.mp4',
-  '.avi',
-  '.mkv',
-  '.webm',
-  '.mov',
-  '.m4v',
-  '.mpg',
-  '.mpeg',
-  '.ts',
-  '.flv',
-  '.wmv',
-  '.ogv',
-  '.3gp',
-  '.gif',
-]);
 
 /** The features of one video to predict: one file, or RGB and flow to be put side by side. */
 export interface FeatureInput {
