@@ -1,7 +1,5 @@
-import { rule, scalar } from '../op.ts';
+import { rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
-import { broadcastTo } from './broadcast.ts';
-import { add } from './elementwise.ts';
 import { expandDims, reshape } from './shape.ts';
 import { pad, slice, stack } from './slice.ts';
 
