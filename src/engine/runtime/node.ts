@@ -61,7 +61,6 @@ async function createSession(
     enableMemPattern: false,
     // As above: a session's own level does not follow the environment's.
     logSeverityLevel: 4,
-    ...(process.env.INK_PROFILE ? { enableProfiling: true, profileFilePrefix: process.env.INK_PROFILE } : {}),
     ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
     // Threads that spin while they wait take the cores from those that work: 3x on graphs of small ops.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
@@ -75,10 +74,7 @@ async function createSession(
       const results = await session.run(tensors, outputs as string[]);
       return outputs.map(name => fromOrt(results[name] as OrtTensor));
     },
-    dispose: () => {
-      if (process.env.INK_PROFILE) session.endProfiling();
-      return session.release();
-    },
+    dispose: () => session.release(),
   };
 }
 
