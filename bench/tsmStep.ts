@@ -29,15 +29,18 @@ const video = random.uniform(random.fold(seed, 2), [clips, 3, segments, size, si
 const isBuffer = (name: string) => /running_|num_batches/.test(name);
 const part = (buffers: boolean) => Object.fromEntries(Object.entries(params).filter(([name]) => isBuffer(name) === buffers));
 
-const parts: Record<string, number[]> = { seconds: [], graph: [], optimizer: [] };
+const parts: Record<string, number[]> = { seconds: [], cpu: [], optimizer: [] };
 async function timed(graph: () => Promise<void>, optimizer = () => {}) {
   for (let i = 0; i < steps; i++) {
     const start = performance.now();
+    const before = process.cpuUsage();
     await graph();
     const computed = performance.now();
     optimizer();
     const end = performance.now();
-    for (const [name, ms] of Object.entries({ seconds: end - start, graph: computed - start, optimizer: end - computed })) {
+    const { user, system } = process.cpuUsage(before);
+    const cpu = (user + system) / 1000;
+    for (const [name, ms] of Object.entries({ seconds: end - start, cpu, optimizer: end - computed })) {
       parts[name].push(ms / 1000);
     }
   }

@@ -115,9 +115,11 @@ export const opCosts: Readonly<Record<string, Cost>> = {
   logSoftmax: each(5),
   logSumExp: each(4),
   // sum, difference, square, sum, product with the inverse deviation, weight and bias
+  channelAffine: each(2),
   layerNorm: each(7),
   batchNorm: each(7),
   maxPool: pool,
+  maxPlace: pool,
   averagePool: pool,
   // products
   matmul,

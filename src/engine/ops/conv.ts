@@ -1,13 +1,15 @@
 import { showShape, sizeOf } from '../ndarray.ts';
-import { apply1, type Op, rule, scalar } from '../op.ts';
+import { apply1, type Op, rule, sameShape, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo, sum } from './broadcast.ts';
 import { lowerConvFloat64 } from './convFloat64.ts';
+import { mul } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reshape, transpose } from './shape.ts';
 import { flip, slice, stack } from './slice.ts';
 import {
   combinations,
+  insertZeros,
   interleave,
   type Padding,
   type PerAxis,
@@ -69,9 +71,24 @@ const convOp: Op<ConvAttrs> = {
   vjp: ([ct], { attrs, inputs: [x, w, bias] }) => {
     if (!ct) return [undefined, undefined, undefined];
     const db = bias && sum(ct, [0, ...attrs.kernel.map((_, i) => i + 2)]);
-    return [inputGradient(ct, w, attrs, x.shape), weightGradient(ct, x, attrs, w.shape), db];
+    const [bare, gain] = withoutChannelFactor(ct);
+    if (!gain) return [inputGradient(ct, w, attrs, x.shape), weightGradient(ct, x, attrs, w.shape), db];
+    const rows = reshape(gain, [w.shape[0], ...w.shape.slice(1).map(() => 1)]);
+    return [inputGradient(bare, mul(w, rows), attrs, x.shape), mul(weightGradient(bare, x, attrs, w.shape), rows), db];
   },
 };
+
+/**
+ * A cotangent g u with a factor g for each channel, as a batch norm gives it, as u and g `[C, 1, …]`: both gradients are linear in it, so that g meets
+ * the weight instead of the whole of u.
+ */
+function withoutChannelFactor(ct: Tensor): readonly [bare: Tensor, gain?: Tensor] {
+  const { op, inputs } = ct.node;
+  if (op.name !== 'mul') return [ct];
+  const [bare, gain] = inputs;
+  const isFactor = gain.rank === ct.rank - 1 && gain.shape.every((extent, i) => extent === (i === 0 ? ct.shape[1] : 1));
+  return isFactor && sameShape(bare.shape, ct.shape) ? [bare, gain] : [ct];
+}
 
 /** Convolution in which negative padding crops. */
 function convolve(x: Tensor, w: Tensor, { stride, dilation, before, after, groups }: Omit<ConvAttrs, 'kernel'>): Tensor {
@@ -88,9 +105,9 @@ function convolve(x: Tensor, w: Tensor, { stride, dilation, before, after, group
   });
 }
 
-/** Whether every output sees one position alone, its own. */
-function isPointwise({ kernel, stride, before, after }: ConvAttrs): boolean {
-  return kernel.every((k, i) => k === 1 && stride[i] === 1 && before[i] === 0 && after[i] === 0);
+/** Whether every output sees one position alone. */
+function isPointwise({ kernel, before, after }: ConvAttrs): boolean {
+  return kernel.every((k, i) => k === 1 && before[i] === 0 && after[i] === 0);
 }
 
 /** [O, C/g, …] -> [C, O/g, …] with every spatial axis reversed. */
@@ -128,7 +145,14 @@ export function inputGradient(ct: Tensor, w: Tensor, attrs: ConvAttrs, xShape: r
   if (groups === 1 && isPointwise(attrs)) {
     // One product a sample; the transpose of the weight is fused into it.
     const columns = reshape(ct, [ct.shape[0], ct.shape[1], -1]);
-    return reshape(matmul(reshape(w, w.shape.slice(0, 2)), columns, { transposeA: true }), xShape);
+    const product = matmul(reshape(w, w.shape.slice(0, 2)), columns, { transposeA: true });
+    let dx = reshape(product, [...xShape.slice(0, 2), ...ct.shape.slice(2)]);
+    for (let i = stride.length - 1; i >= 0; i--) {
+      // Positions between the strides are read by nobody.
+      const wide = insertZeros(dx, i + 2, stride[i]);
+      dx = padOrCrop(wide, i + 2, 0, xShape[i + 2] - wide.shape[i + 2]);
+    }
+    return dx;
   }
   const spatial = xShape.slice(2);
   const out = ct.shape.slice(2);
@@ -219,10 +243,22 @@ export function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wS
   const lead = joined ? [groups] : [batch, groups];
   const columns = joined ? batch * positions : positions;
   const cotangents = reshape(arrange(ct), [...lead, outChannels / groups, columns]);
-  const source = arrange(reached(x, ct, attrs));
+  // Padded, never cropped: a tap reads no further than it must.
+  let padded = x;
+  for (const [i, k] of kernel.entries()) {
+    const needed = stride[i] * (extents[i] - 1) + dilation[i] * (k - 1) + 1;
+    padded = padOrCrop(padded, i + 2, attrs.before[i], Math.max(0, needed - attrs.before[i] - x.shape[i + 2]));
+  }
+  // The last axis first: it is cut once for all taps of the others, which then are copies of long runs.
+  const cut = (t: Tensor, tap: readonly number[]) => {
+    let seen = t;
+    for (let i = tap.length - 1; i >= 0; i--) seen = strided(seen, i + 2, tap[i] * dilation[i], extents[i], stride[i]);
+    return seen;
+  };
+  const single = sizeOf(kernel) === 1;
+  const source = single ? padded : arrange(padded);
   const taps = combinations(kernel).map(tap => {
-    let seen = source;
-    for (const [i, t] of tap.entries()) seen = strided(seen, i + 2, t * dilation[i], extents[i], stride[i]);
+    const seen = single ? arrange(cut(source, tap)) : cut(source, tap);
     const product = matmul(cotangents, reshape(seen, [...lead, perGroup, columns]), { transposeB: true });
     return reshape(joined ? product : sum(product, 0), [outChannels, perGroup]);
   });

@@ -1,6 +1,6 @@
-import { type DType, showShape, sizeOf } from '../ndarray.ts';
+import { type DType, ndarray, showShape, sizeOf } from '../ndarray.ts';
 import type { GraphBuilder } from '../onnx.ts';
-import { apply, type Op, rule, sameShape, scalar } from '../op.ts';
+import { apply, apply1, type Op, rule, sameShape, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo, sum } from './broadcast.ts';
 import { add, div, mul, neg, reciprocal, sqrt, square, sub } from './elementwise.ts';
@@ -144,6 +144,38 @@ export function instanceNorm(x: Tensor, weight?: Tensor, bias?: Tensor, { epsilo
   return groupNorm(x, x.shape[1], weight, bias, { epsilon });
 }
 
+// ------------------------------------------------------------------------------------ channel affine
+
+/** y = scale x + shift with a scale and a shift `[C]` for each channel of x `[B, C, …]`. */
+const channelAffineOp: Op<null> = {
+  name: 'channelAffine',
+  infer: (_, x, scale, shift) => {
+    rule(isFloat(x.dtype), `needs a floating type, got ${x.dtype}`);
+    for (const p of [scale, shift]) {
+      rule(
+        sameShape(p.shape, [x.shape[1]]) && p.dtype === x.dtype,
+        `scale and shift must be ${x.dtype}${showShape([x.shape[1]])}, one number for each channel`,
+      );
+    }
+    return [x];
+  },
+  // One pass: the inference mode of BatchNormalization with mean 0 and variance 1.
+  lower: (g, [x, scale, shift], { inputs: [{ shape, dtype }] }) => {
+    if (dtype === 'float64') {
+      const wide = (v: string) => g.reshape(v, [shape[1], ...shape.slice(2).map(() => 1)]);
+      return [g.node('Add', [g.node('Mul', [x, wide(scale)]), wide(shift)])];
+    }
+    const every = (value: number) => g.constant(ndarray('float32', [shape[1]], new Float32Array(shape[1]).fill(value)));
+    return [g.node('BatchNormalization', [x, scale, shift, every(0), every(1)], { epsilon: { float: 0 } })];
+  },
+  // dx = scale ct,  dscale = sum ct x,  dshift = sum ct
+  vjp: ([ct], { inputs: [x, scale] }) => {
+    if (!ct) return [undefined, undefined, undefined];
+    const over = [...x.shape.keys()].filter(axis => axis !== 1);
+    return [mul(ct, perChannel('channelAffine: scale', scale, x)), sum(mul(ct, x), over), sum(ct, over)];
+  },
+};
+
 // ----------------------------------------------------------------------------------------- batch norm
 
 /** Outputs y = (x - mean) / sqrt(var + epsilon) weight + bias, and mean and var (divided by n) of each channel. */
@@ -190,27 +222,29 @@ const batchNormOp: Op<{ epsilon: number }> = {
   },
   // With c = x - mean, r = 1 / sqrt(var + epsilon), n elements a channel:
   //   dweight = r sum(ct c),  dbias = sum ct,  dx = weight r (ct - dbias / n - c r^2 sum(ct c) / n) + dmean / n + 2 c dvar / n
-  // gathered per channel as dx = (weight r) ct + slope c + shift, so that x is passed over as rarely as possible.
+  // gathered per channel as dx = gain (ct + slope x + shift), so that x is passed over as rarely as possible and the gain stands alone: a
+  // convolution in front takes it into its weight instead of passing over the cotangent (conv.ts).
   vjp: ([ct, ctMean, ctVariance], { attrs: { epsilon }, inputs: [x, weight], outputs: [, average, variance] }) => {
     const over = [...x.shape.keys()].filter(axis => axis !== 1);
     const n = sizeOf(x.shape) / x.shape[1];
-    const wide = (v: Tensor) => reshape(v, [x.shape[1], ...x.shape.slice(2).map(() => 1)]);
-    const centred = sub(x, wide(average));
     const inverse = reciprocal(sqrt(add(variance, epsilon)));
-    let [slope, shift]: (Tensor | undefined)[] = [ctVariance && mul(ctVariance, 2), ctMean];
-    let [dx, dWeight, dBias]: (Tensor | undefined)[] = [];
-    if (ct) {
-      const gain = mul(weight, inverse);
-      const along = sum(mul(ct, centred), over);
-      dWeight = mul(along, inverse);
-      dBias = sum(ct, over);
-      slope = plus(slope, neg(mul(mul(gain, square(inverse)), along)));
-      shift = plus(shift, neg(mul(gain, dBias)));
-      dx = mul(ct, wide(gain));
+    // Of the statistics' cotangents: dx = slope c + shift.
+    let dx: Tensor | undefined;
+    const slope = ctVariance && mul(ctVariance, 2 / n);
+    const shift = ctMean && mul(ctMean, 1 / n);
+    if (slope || shift) {
+      const scale = slope ?? mul(average, 0);
+      const centred = neg(mul(scale, average));
+      dx = apply1(channelAffineOp, [x, scale, shift ? add(centred, shift) : centred], null);
     }
-    if (slope) dx = plus(dx, mul(centred, wide(mul(slope, 1 / n))));
-    if (shift) dx = plus(dx, wide(mul(shift, 1 / n)));
-    return [dx && broadcastTo(dx, x.shape), dWeight, dBias];
+    if (!ct) return [dx, undefined, undefined];
+    const dBias = sum(ct, over);
+    // sum(ct c), without an array for c
+    const along = sub(sum(mul(ct, x), over), mul(average, dBias));
+    const scale = mul(mul(along, square(inverse)), -1 / n);
+    const behind = apply1(channelAffineOp, [x, scale, sub(mul(dBias, -1 / n), mul(scale, average))], null);
+    const own = mul(add(ct, behind), perChannel('batchNorm: weight', mul(weight, inverse), x));
+    return [dx ? add(own, dx) : own, mul(along, inverse), dBias];
   },
 };
 
@@ -246,6 +280,5 @@ export function batchNormInference(
   const root = sqrt(add(variance, epsilon));
   const gain = weight ? div(weight, root) : reciprocal(root);
   const shift = neg(mul(mean, gain));
-  const y = mul(x, perChannel('batchNormInference: variance and weight', gain, x));
-  return add(y, perChannel('batchNormInference: mean and bias', bias ? add(bias, shift) : shift, x));
+  return apply1(channelAffineOp, [x, gain, bias ? add(bias, shift) : shift], null);
 }

@@ -1,21 +1,20 @@
 import { type NDArray, ndarray, sizeOf, zeros } from '../ndarray.ts';
-import { apply1, constant, type Op, rule } from '../op.ts';
+import { apply1, constant, type Op, rule, zero } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo } from './broadcast.ts';
 import { lowerConvFloat64 } from './convFloat64.ts';
-import { equal, logicalAnd, logicalNot, logicalOr, mul } from './elementwise.ts';
+import { maximum, mul } from './elementwise.ts';
+import { full, scatterAdd } from './index.ts';
 import { mean } from './reduce.ts';
 import { cast, reshape } from './shape.ts';
 import {
   combinations,
   insertZeros,
-  overlapAdd,
   type Padding,
   type PerAxis,
   paddingOf,
   padOrCrop,
   perAxis,
-  strided,
   type Window,
   windowExtents,
 } from './window.ts';
@@ -44,29 +43,24 @@ const maxPoolOp: Op<Window> = {
   infer: (window, x) => [{ dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...windowExtents(x.shape.slice(2), window)] }],
   lower: (g, [x], { attrs }) => [g.node('MaxPool', [x], onnxWindow(attrs))],
   // Each cotangent goes to the first element of its window, in C order, that equals the maximum: PyTorch's choice on ties.
-  // ONNX Runtime's Indices output costs 13x the pooling itself, so the taps are compared with the result instead.
-  vjp: ([ct], { attrs: { kernel, stride, before, after }, inputs: [x], outputs: [y] }) => {
+  vjp: ([ct], { attrs, inputs: [x] }) => {
     if (!ct) return [undefined];
-    let padded = x;
-    for (const [i, amount] of before.entries()) padded = padOrCrop(padded, i + 2, amount, after[i], Number.NEGATIVE_INFINITY);
-    let taken: Tensor | undefined;
-    let given = combinations(kernel).map(tap => {
-      let seen = padded;
-      for (const [i, start] of tap.entries()) seen = strided(seen, i + 2, start, y.shape[i + 2], stride[i]);
-      const hit = equal(seen, y);
-      const first = taken ? logicalAnd(hit, logicalNot(taken)) : hit;
-      taken = taken ? logicalOr(taken, hit) : hit;
-      return mul(ct, cast(first, ct.dtype));
-    });
-    for (let i = kernel.length - 1; i >= 0; i--) {
-      const rows = Array.from({ length: given.length / kernel[i] }, (_, j) => given.slice(j * kernel[i], (j + 1) * kernel[i]));
-      given = rows.map(taps => {
-        const wide = overlapAdd(taps, i + 2, stride[i], padded.shape[i + 2]);
-        return padOrCrop(wide, i + 2, -before[i], -after[i]);
-      });
-    }
-    return given;
+    const size = sizeOf(x.shape);
+    // A window of NaN has no place; its cotangent is NaN already, wherever it goes.
+    const places = maximum(reshape(apply1(maxPlaceOp, [x], attrs), [sizeOf(ct.shape)]), 0);
+    return [reshape(scatterAdd(full([size], 0, ct.dtype), places, reshape(ct, [sizeOf(ct.shape)]), 0), x.shape)];
   },
+};
+
+/**
+ * Where each window has its first maximum: positions in x read in C order, int64. ONNX Runtime's search costs 13x the pooling itself, so it is left
+ * to the backward pass, where it is several times faster than comparing every tap with the maximum.
+ */
+const maxPlaceOp: Op<Window> = {
+  name: 'maxPlace',
+  infer: (window, x) => [{ dtype: 'int64', shape: [...x.shape.slice(0, 2), ...windowExtents(x.shape.slice(2), window)] }],
+  lower: (g, [x], { attrs }) => [g.nodeWith(2, 'MaxPool', [x], onnxWindow(attrs))[1]],
+  vjp: zero,
 };
 
 /** Mean of each window, padding counted as zeros: a linear map whose transpose is again one of its kind. */

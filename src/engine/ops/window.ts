@@ -1,7 +1,5 @@
-import { rule, scalar } from '../op.ts';
+import { rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
-import { broadcastTo } from './broadcast.ts';
-import { add } from './elementwise.ts';
 import { expandDims, reshape } from './shape.ts';
 import { pad, slice, stack } from './slice.ts';
 
@@ -79,30 +77,6 @@ export function interleave(phases: readonly Tensor[], axis: number): Tensor {
     stack(phases, axis + 1),
     phases[0].shape.map((extent, i) => (i === axis ? extent * phases.length : extent)),
   );
-}
-
-/**
- * The transpose of reading windows: element `i` of `taps[k]` is added at position `i * stride + k` of `axis`, which has `extent`
- * elements. Taps whose positions are equal modulo the stride are summed before they are laid out, so each is copied once.
- */
-export function overlapAdd(taps: readonly Tensor[], axis: number, stride: number, extent: number): Tensor {
-  const rows = Math.ceil(extent / stride);
-  const phases = Array.from({ length: stride }, (_, r) => {
-    let total: Tensor | undefined;
-    for (let k = r; k < taps.length; k += stride) {
-      const shift = (k - r) / stride;
-      const placed = padOrCrop(taps[k], axis, shift, rows - shift - taps[k].shape[axis]);
-      total = total ? add(total, placed) : placed;
-    }
-    return (
-      total ??
-      broadcastTo(
-        scalar(0, taps[0].dtype),
-        taps[0].shape.map((e, i) => (i === axis ? rows : e)),
-      )
-    );
-  });
-  return slice(interleave(phases, axis), axis, 0, extent);
 }
 
 /** Every combination of one index below each of `counts`, the last varying fastest. */
