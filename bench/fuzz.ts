@@ -24,9 +24,15 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'runs/fuzz' },
   },
 });
+/** Ends with one line about the arguments. */
+function fail(problem: string): never {
+  console.error(`error: ${problem}`);
+  process.exit(2);
+}
+
 const number = (name: 'runs' | 'seed' | 'time' | 'only'): number => {
   const value = Number(values[name]);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name}: expected a whole number, found ${values[name]}`);
+  if (!Number.isSafeInteger(value) || value < 0) fail(`--${name}: expected a whole number, found ${values[name]}`);
   return value;
 };
 const [runs, seed, time] = [number('runs'), number('seed'), number('time')];
@@ -173,7 +179,7 @@ const row = (cells: readonly (string | number)[]): string =>
 
 const chosen = values.format === undefined ? formats : formats.filter(({ name }) => values.format!.split(',').includes(name));
 if (chosen.length !== (values.format?.split(',').length ?? formats.length)) {
-  throw new Error(`--format: expected some of ${formats.map(({ name }) => name).join(',')}, found ${values.format}`);
+  fail(`--format: expected some of ${formats.map(({ name }) => name).join(',')}, found ${values.format}`);
 }
 if (values.only !== undefined) {
   for (const format of chosen) {
