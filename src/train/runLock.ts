@@ -54,7 +54,7 @@ export async function lockRun(run: string, { info }: Pick<Reporter, 'info'>): Pr
     }
     if (found === undefined) {
       // Taken off in between; or a link that leads nowhere, which never ends.
-      if (performance.now() - began > patience)
+      if (performance.now() - began > grace)
         throw new DataError(path, 'expected a file, or none, found a link that leads nowhere');
       await sleep(1);
       continue;
