@@ -115,6 +115,55 @@ describe('weight gradients by one convolution (float32, more than twice as many 
   });
 });
 
+describe('pointwise convolutions with a stride', () => {
+  it.each([
+    [7, 2],
+    [8, 2],
+    [8, 3],
+    [1, 2],
+  ])('of %i positions, stride %i', async (extent, stride) => {
+    const axis = { extent, kernel: 1, stride, dilation: 1, before: 0, after: 0 };
+    // Wide enough for the batch to join the positions in the weight's gradient, and narrow enough not to.
+    for (const perGroup of [2, 40]) {
+      const layer = { batch: 2, groups: 1, perGroup, outPerGroup: perGroup, bias: false, axes: [axis, { ...axis, extent: 5 }] };
+      const inputs = arraysOf(layer, 4);
+      const expected = reference(layer, inputs);
+      await holds(fc.constant(0), () => ({ inputs, fn: functionOf(layer) as never, expected }), 1);
+      await checkFloat32(functionOf(layer) as never, inputs, expected.shape);
+    }
+  });
+});
+
+describe('a factor for each channel behind a convolution', () => {
+  const axis = { extent: 5, kernel: 3, stride: 2, dilation: 1, before: 1, after: 1 };
+  const layer = { batch: 2, groups: 2, perGroup: 2, outPerGroup: 3, bias: true, axes: [axis, axis] };
+  const [x, w, b] = arraysOf(layer, 6);
+  const y = reference(layer, [x, w, b]);
+
+  it('meets the weight in the gradients', async () => {
+    const gain = between(9, [6, 1, 1]);
+    const expected = build(y.shape, p => at(y, p) * at(gain, [p[1], 0, 0]));
+    const fn = (t: e.Tensor, u: e.Tensor, v: e.Tensor, g: e.Tensor) => e.mul(functionOf(layer)(t, u, v), g);
+    await holds(fc.constant(0), () => ({ inputs: [x, w, b, gain], fn: fn as never, expected }), 1);
+    // The cotangent itself is nowhere scaled but for the factor's own gradient and the bias.
+    const graph = e.compile((t: e.Tensor, u: e.Tensor) =>
+      e.grad((at0: e.Tensor) => e.sum(e.mul(functionOf({ ...layer, bias: false })(t, at0), e.constant(gain))))(u),
+    );
+    const scaled = graph
+      .print(x as never, w as never)
+      .split('\n')
+      .filter(line => / = mul\(/.test(line));
+    expect(scaled.map(line => /float64(\[[^\]]*\])/.exec(line)?.[1])).toEqual(['[6, 2, 3, 3]']);
+  });
+
+  it('along another axis does not', async () => {
+    const gain = between(9, [3, 1]);
+    const expected = build(y.shape, p => at(y, p) * at(gain, [p[2], 0]));
+    const fn = (t: e.Tensor, u: e.Tensor, v: e.Tensor, g: e.Tensor) => e.mul(functionOf(layer)(t, u, v), g);
+    await holds(fc.constant(0), () => ({ inputs: [x, w, b, gain], fn: fn as never, expected }), 1);
+  });
+});
+
 describe('second derivatives', () => {
   it('of a squared convolution agree with finite differences', async () => {
     // The gradient of f is itself a case: its vjp is the second derivative.

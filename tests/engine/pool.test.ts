@@ -105,6 +105,15 @@ describe('pooling', () => {
     await f.dispose();
   });
 
+  it('sends the cotangent of a window of NaN somewhere in x instead of failing', async () => {
+    const f = e.compile((t: e.Tensor) => e.grad((u: e.Tensor) => e.sum(e.maxPool2d(u, 2)))(t));
+    const nan = Number.NaN;
+    const g = (await f(e.fromNumbers([nan, nan, nan, nan, 1, 2, 4, 3], [1, 2, 2, 2]) as never)) as unknown as e.NDArray;
+    expect([...g.data].reduce((a: number, b) => a + Number(b), 0)).toBe(2);
+    expect([...g.data].slice(4)).toEqual([0, 0, 1, 0]);
+    await f.dispose();
+  });
+
   it('averages over windows that tile x, with padding and without', async () => {
     for (const [extent, before, after] of [
       [8, 0, 0],
