@@ -21,7 +21,7 @@ export interface ClipLoader {
    * workers nor their speed changes anything. A video that cannot be read gives a `problem` in its place; any other error is thrown once.
    */
   load(requests: Iterable<ClipRequest>): AsyncGenerator<LoadedClips>;
-  /** Ends the workers, at once. */
+  /** Ends the workers, each after the clips it is at: a thread that ends inside FFmpeg would take the process with it. */
   close(): Promise<void>;
 }
 
@@ -90,6 +90,8 @@ function workerPool(count: number): Pool {
   let broken: Error | undefined;
   let closed = false;
   let ids = 0;
+  /** Called for each worker that has finished what it was at while the loader was being closed. */
+  const atRest = new Map<Worker, () => void>();
 
   const dispatch = (): void => {
     while (idle.length > 0 && waiting.length > 0) {
@@ -107,6 +109,7 @@ function workerPool(count: number): Pool {
   };
   const finished = (worker: Worker, reply: WorkerReply): void => {
     const job = running.get(worker);
+    atRest.get(worker)?.();
     if (job?.id !== reply.id) return;
     running.delete(worker);
     idle.push(worker);
@@ -141,7 +144,15 @@ function workerPool(count: number): Pool {
     async close() {
       if (closed) return;
       closed = true;
+      const busy = [...running.keys()].map(
+        worker =>
+          new Promise<void>(resolve => {
+            atRest.set(worker, resolve);
+            worker.once('exit', () => resolve());
+          }),
+      );
       fail(new Error('the clip loader is closed'));
+      await Promise.all(busy);
       await Promise.all(all.map(worker => worker.terminate()));
     },
   };
