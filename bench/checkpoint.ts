@@ -4,7 +4,7 @@
  * What is imported is the same weights as PyTorch saves them (`bench/pytorch/resnet50_checkpoint.py`); without PyTorch that is left out.
  * Prints medians. Beside them, what training does: weights and Adam's state, 300 MB.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,7 @@ import { loadLast, saveLast } from '../src/train/checkpoint.ts';
 import { readSourceWeights } from '../src/train/importModel.ts';
 import { readPointer, readTensors, writeTensors } from '../src/train/pointer.ts';
 import { silentReporter } from '../src/train/reporter.ts';
+import { debianPython, findPython, median } from './peer.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -142,8 +143,6 @@ async function measure(name: string, run: string): Promise<Measured> {
   return { seconds, megabytes: (process.resourceUsage().maxRSS - before) / 1024 };
 }
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-
 async function compare(): Promise<void> {
   const run = mkdtempSync(join(values.dir, 'inkling-checkpoint-'));
   try {
@@ -153,9 +152,7 @@ async function compare(): Promise<void> {
     console.log(
       `${(bytesOf(params) / 4e6).toFixed(1)} million parameters, ${count} tensors, ${(bytesOf(params) / 1e6).toFixed(0)} MB; ${run}`,
     );
-    const python = [values.python, '/usr/bin/python3', 'python3'].find(
-      each => each !== undefined && spawnSync(each, ['-c', 'import torch']).status === 0,
-    );
+    const python = findPython(values.python, debianPython);
     if (python) {
       await writeTensors(join(run, 'weights.safetensors'), params, {});
       execFileSync(python, ['bench/pytorch/resnet50_checkpoint.py', join(run, 'weights.safetensors'), join(run, checkpointFile)]);

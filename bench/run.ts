@@ -2,9 +2,8 @@
  * `npm run bench [-- --quick] [--python PATH] [--threads 2] [--rounds 3]`: training steps beside PyTorch's, in one run, taking turns. Prints
  * medians and the ratios ours / PyTorch's; without PyTorch, ours alone.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { allocatorSettings } from '../src/cli/allocator.ts';
+import { findPython, median, runForJson } from './peer.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,25 +22,8 @@ interface Measured {
   readonly version?: string;
 }
 
-/** The first Python that can import PyTorch. */
-function findPython(): string | undefined {
-  const candidates = values.python ? [values.python] : ['python3', '/usr/bin/python3'];
-  return candidates.find(python => spawnSync(python, ['-c', 'import torch']).status === 0);
-}
-
-function run(command: string, args: readonly string[]): Measured {
-  // As each is started by its users: our command line sets the allocator, PyTorch's default environment does not.
-  const env = { ...process.env, ...(command === process.execPath ? allocatorSettings : {}) };
-  const output = execFileSync(command, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1e8 });
-  return JSON.parse(output.trim().split('\n').at(-1) as string) as Measured;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-}
-
-const python = findPython();
+const python = findPython(values.python);
+const run = runForJson<Measured>;
 const shape = [batch, time, width, classes, Number(values.threads), Number(values.steps)].map(String);
 const ours = (kind: string) => run(process.execPath, ['--import', 'tsx', 'bench/acmStep.ts', kind, ...shape]);
 const torch = (streams: number) => {

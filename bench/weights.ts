@@ -3,7 +3,7 @@
  * models at full width) as safetensors, loads them in PyTorch strictly by name and shape, and compares the forward outputs.
  * Needs a Python with torch (Debian's python3-torch serves /usr/bin/python3).
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,10 +16,10 @@ import { inferenceStep } from '../src/localization/steps.ts';
 import { loadLocalizationConfig, requireLocalization } from '../src/train/config.ts';
 import { exportFile } from '../src/train/exportFile.ts';
 import { loadModel, type Model } from '../src/train/model.ts';
+import { debianPython, findPython } from './peer.ts';
 
 const { values, positionals } = parseArgs({ options: { python: { type: 'string' } }, allowPositionals: true });
-const candidates = values.python ? [values.python] : ['/usr/bin/python3', 'python3'];
-const python = candidates.find(each => spawnSync(each, ['-c', 'import torch']).status === 0);
+const python = findPython(values.python, debianPython);
 if (!python) {
   console.log('no Python with torch found: nothing to compare with');
   process.exit(0);

@@ -5,8 +5,11 @@ import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseOnnxModel } from '../../src/data/formats/onnxModel.ts';
 import { parseSafetensors } from '../../src/data/formats/safetensors.ts';
+import { copyOf } from '../../src/engine/index.ts';
 import { encodeModel, GraphBuilder } from '../../src/engine/onnx.ts';
 import { loadCheckpoint } from '../../src/train/checkpoint.ts';
+import { exportFile } from '../../src/train/exportFile.ts';
+import { loadModel } from '../../src/train/model.ts';
 import { runCli } from './runCli.ts';
 import { featureDim, oneProcess, smallExperiment, succeed } from './smallRun.ts';
 
@@ -101,6 +104,20 @@ describe('export', () => {
     await symlink('mine.onnx', join(dir, 'link.onnx'));
     await succeed(['export', 'runs/small', '--out', 'link.onnx', '--force'], dir);
     expect((await lstat(join(dir, 'link.onnx'))).isSymbolicLink()).toBe(true);
+    expect((await readdir(dir)).filter(name => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('does not keep a model that does not agree with the trained one, and leaves what was there', async () => {
+    const model = await loadModel(join(dir, 'runs/small'));
+    const bias = copyOf(model.params['att_branch.bias']);
+    (bias.data as Float32Array)[0] = Number.NaN;
+    const out = join(dir, 'kept.onnx');
+    await writeFile(out, 'before');
+    const spoilt = { ...model, params: { ...model.params, 'att_branch.bias': bias } };
+    await expect(exportFile(spoilt, { format: 'onnx', out, force: true })).rejects.toThrow(
+      `${out}: expected outputs within 0.00001 of the trained model's, found a difference of Infinity; it was not kept`,
+    );
+    expect(await readFile(out, 'utf8')).toBe('before');
     expect((await readdir(dir)).filter(name => name.endsWith('.tmp'))).toEqual([]);
   });
 

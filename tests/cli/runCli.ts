@@ -10,13 +10,15 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** The outcome of `inkling ...args` in a folder. */
-export function runCli(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
+/**
+ * The outcome of `inkling ...args` in a folder.
+ * @param under shell code in front of the command, such as `ulimit -f 1; exec` (not on Windows)
+ */
+export function runCli(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}, under?: string): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), entry, ...args], {
-      cwd,
-      env: { ...process.env, INKLING_DEBUG: '', ...env },
-    });
+    const command = [process.execPath, '--import', import.meta.resolve('tsx'), entry, ...args];
+    const [program, ...rest] = under === undefined ? command : ['sh', '-c', `${under} "$@"`, 'sh', ...command];
+    const child = spawn(program, rest, { cwd, env: { ...process.env, INKLING_DEBUG: '', ...env } });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
