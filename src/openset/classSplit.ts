@@ -3,6 +3,8 @@ import { fold, type Key, permutation } from '../engine/random.ts';
 /** Something of a class. */
 interface Labelled {
   readonly label: number;
+  /** Where the data set itself says so. */
+  readonly part?: 'train' | 'test';
 }
 
 /** A data set divided for open-set recognition; labels are places among `known`, or among `unknown`. */
@@ -24,7 +26,8 @@ export interface ClassSplitOptions {
 
 /**
  * Divides labelled samples: classes into known and unknown ones, samples of the known classes into training and test, class by class; samples of
- * the unknown classes all test. Random draws follow from the key; drawn classes keep their order.
+ * the unknown classes all test. Where samples have a part of their own, that is it, and training samples of unknown classes are left out.
+ * Random draws follow from the key; drawn classes keep their order.
  * @throws Error in one line for an unknown name, more classes than there are, or a known class with fewer than two samples
  */
 export function openSetSplit<T extends Labelled>(
@@ -38,6 +41,10 @@ export function openSetSplit<T extends Labelled>(
   const [train, test]: [T[], T[]] = [[], []];
   for (const [label, name] of known.entries()) {
     const own = items.filter(item => classes[item.label] === name);
+    if (own.some(({ part }) => part !== undefined)) {
+      for (const item of own) (item.part === 'test' ? test : train).push({ ...item, label });
+      continue;
+    }
     if (own.length < 2) throw new Error(`class ${JSON.stringify(name)}: expected at least 2 samples, found ${own.length}`);
     const tested = Math.min(own.length - 1, Math.max(1, Math.round(testShare * own.length)));
     // By the class's name, so that its division does not depend on which others are known.
@@ -47,7 +54,7 @@ export function openSetSplit<T extends Labelled>(
   }
   const unknownTest = items.flatMap(item => {
     const label = unknown.indexOf(classes[item.label]);
-    return label < 0 ? [] : [{ ...item, label }];
+    return label < 0 || item.part === 'train' ? [] : [{ ...item, label }];
   });
   return { known, unknown, train, test, unknownTest };
 }

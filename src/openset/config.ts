@@ -1,8 +1,11 @@
 /** The configuration of an open-set experiment: its schema, and the options records that heads and losses take from it. */
 import { z } from 'zod';
+import { featureWidth } from '../backbones/index.ts';
+import type { BackboneOptions, NetworkOptions } from './encoder.ts';
 import type { HeadOptions } from './methods.ts';
 import { methodNames } from './methods.ts';
 import { pslPreset } from './pslLoss.ts';
+import { tsmOptions, videoConfig } from './videoConfig.ts';
 
 const count = z.int().positive();
 const positive = z.number().positive();
@@ -16,14 +19,16 @@ const data = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'The data folder: features with index.json, or a folder a class; relative to the current directory; --data overrides it.',
+      'The data folder: features with index.json, a folder a class, or videos (see video); relative to the current directory; --data overrides it.',
     ),
   known: z
     .union([count, z.array(z.string().min(1)).min(2)], { error: 'a number of classes, or a list of at least two names' })
     .nullable()
     .default(null)
     .describe('The known classes: names in the order of the outputs, or how many to draw by data.splitSeed; null: all.'),
-  testShare: share.describe('Share of each known class that tests; unknown classes only test.'),
+  testShare: share.describe(
+    'Share of each known class that tests, where the data set does not say so itself; unknown classes only test.',
+  ),
   splitSeed: z.int().min(0).describe('Seed of the division into known and unknown classes, training and test.'),
   extractor: z
     .union([z.string(), z.record(z.string(), z.unknown())], { error: 'a text or a record' })
@@ -34,7 +39,9 @@ const data = z.strictObject({
 });
 
 const model = z.strictObject({
-  featureDim: count.describe('F: width of a row of features; the rows of a clip are averaged.'),
+  featureDim: count.describe(
+    'F: width of a row of features; the rows of a clip are averaged. With video: what the backbone makes.',
+  ),
   dropout: probability.describe('Dropout on the features in training.'),
   hiddenDim: count.describe('psl: width of the hidden layer.'),
   embeddingDim: count.describe('psl: width of the embedding and of the prototypes.'),
@@ -50,8 +57,13 @@ const loss = z.strictObject({
         .describe('Other clips of the class: out of the loss, in the denominator (PSL), or positives.'),
       sameClassTarget: target.describe('s: similarity of two clips of a class; null: the similarity itself is the term.'),
       otherClasses: z.boolean().describe('Whether clips of other classes are in the denominator.'),
+      shuffledTarget: z
+        .number()
+        .min(-1)
+        .max(1)
+        .describe('s: similarity of a clip and its shuffled second clip (video only: features have no frames to shuffle).'),
     })
-    .describe('Prototypical similarity learning. Features have no frames to shuffle, so there is no shuffled clip.'),
+    .describe('Prototypical similarity learning.'),
   rpl: z
     .strictObject({
       weight: weight.describe('Weight of the open-space term.'),
@@ -76,6 +88,7 @@ const train = z.strictObject({
   momentum: probability.describe('Momentum of sgd and lars.'),
   nesterov: z.boolean().describe("Nesterov's momentum in sgd and lars."),
   weightDecay: weight.describe('Weight decay, added to the gradient.'),
+  clipNorm: positive.nullable().describe('The norm of all gradients together is brought down to this; null: never.'),
   groups: z
     .enum(['as-run', 'intended', 'intended-finetune'])
     .describe(
@@ -109,18 +122,21 @@ const keys = z.strictObject({
   task: z.literal('openset').describe('What is learnt: to name known classes and to notice unknown ones.'),
   method: z.enum(methodNames).describe('psl: prototypical similarity learning; the others are what it is compared to.'),
   data: data.describe('The data set.'),
+  video: videoConfig.nullable().default(null).describe('Clips and the backbone over them; null: the data are features.'),
   model: model.describe('The head on the features.'),
   loss: loss.describe('The loss that training minimises; a method reads its own part.'),
   train: train.describe('The training.'),
   evaluation: evaluation.describe('The test.'),
 });
 
-/** Schema of an open-set experiment on features. */
+/** Schema of an open-set experiment. */
 export const opensetConfig = keys.superRefine((config, context) => {
   const problem = (key: string, message: string) => context.addIssue({ code: 'custom', path: key.split('.'), message });
   const { known } = config.data;
   if (typeof known === 'number' && known < 2) problem('data.known', 'at least 2 classes');
   if (Array.isArray(known) && new Set(known).size < known.length) problem('data.known', 'names that differ');
+  if (config.video?.training.clips === 2 && config.method !== 'psl')
+    problem('video.training.clips', `1, since ${config.method} has no use for a second clip`);
   const { nesterov, momentum, optimizer, schedule, steps, warmupEpochs, epochs } = config.train;
   if (nesterov && momentum === 0 && optimizer !== 'adam') problem('train.nesterov', 'false, since there is no momentum');
   if (schedule === 'steps' && steps.some((step, i) => i > 0 && steps[i - 1] >= step)) problem('train.steps', 'ascending epochs');
@@ -130,13 +146,27 @@ export const opensetConfig = keys.superRefine((config, context) => {
 /** A resolved open-set configuration. */
 export type OpensetConfig = z.infer<typeof opensetConfig>;
 
+/** The network of a configuration, for a number of known classes. */
+export function networkOptions(config: OpensetConfig, classes: number): NetworkOptions {
+  const { video } = config;
+  const backbone = video && { ...tsmOptions(video), norms: normModes[video.backbone.norms] };
+  return { head: headOptions(config, classes), ...(backbone && { backbone }) };
+}
+
+const normModes = { batch: 'batch', 'stem-only': 'stemOnly', running: 'running' } as const satisfies Record<
+  string,
+  BackboneOptions['norms']
+>;
+
 /** Options of the head and its loss, for a number of known classes. */
-export function headOptions({ method, model, loss }: OpensetConfig, classes: number): HeadOptions {
+export function headOptions({ method, model, loss, video }: OpensetConfig, classes: number): HeadOptions {
+  const clips = video?.training.clips ?? 1;
   return {
     ...model,
+    ...(video && { featureDim: featureWidth(tsmOptions(video).network) }),
     method,
     classes,
-    psl: { ...pslPreset, ...loss.psl, clips: 1, anchors: 'all' },
+    psl: { ...pslPreset, ...loss.psl, clips, anchors: clips === 2 ? 'first' : 'all' },
     rpl: loss.rpl,
     evidential: loss.evidential,
   };

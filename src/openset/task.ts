@@ -1,6 +1,5 @@
-/** Open-set recognition on features as something to train and test: a split of a clip data set, steps and metrics put together. */
+/** Open-set recognition as something to train and test: a divided data set, steps and metrics put together. */
 
-import type { Features } from '../data/features.ts';
 import { encodeNpz } from '../data/formats/npz.ts';
 import { batches } from '../data/loader.ts';
 import {
@@ -17,44 +16,38 @@ import {
 import { fold, type Key } from '../engine/random.ts';
 import type { Gradients, Params, SymbolicParams } from '../nn/index.ts';
 import type { OpenSetSplit } from './classSplit.ts';
+import { encoder, initNetwork, type NetworkOptions, trainingFeatures } from './encoder.ts';
 import { annealing } from './evidential.ts';
-import { type BatchInput, type HeadOptions, initHead, type Recognition, recognize, trainHead } from './methods.ts';
+import { type Inputs, type Labelled, labelArray } from './inputs.ts';
+import { type BatchInput, type Recognition, recognize, trainHead } from './methods.ts';
 import { accuracy, type RankingMetrics, rankingMetrics } from './metrics/rankingMetrics.ts';
 import { fitMahalanobis, mahalanobisScores } from './scores/mahalanobis.ts';
 
-/** A clip to train or test on. */
-export interface Clip {
-  readonly label: number;
-  load(): Promise<Features>;
-}
-
-export interface OpensetTaskOptions {
-  readonly split: OpenSetSplit<Clip>;
-  readonly head: HeadOptions;
+export interface OpensetTaskOptions<S extends Labelled> {
+  readonly split: OpenSetSplit<S>;
+  readonly network: NetworkOptions;
+  readonly inputs: Inputs<S>;
   readonly batchSize: number;
   readonly epochs: number;
-  /** The method's own uncertainty, or the Mahalanobis distance of the embeddings to those of the training clips. */
+  /** The method's own uncertainty, or the Mahalanobis distance of the embeddings to those of the training samples. */
   readonly uncertainty: 'method' | 'mahalanobis';
   readonly where: { readonly device?: Device; readonly threads?: number };
 }
 
 /** The outcome of a test. */
 export interface OpensetEvaluation {
-  /** In fractions; those of unknown clips only where there are unknown classes. */
+  /** In fractions; those of unknown samples only where there are unknown classes. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly primary: string;
   readonly files: { readonly 'scores.npz': Uint8Array; readonly 'features.npz': Uint8Array };
   readonly warnings: readonly string[];
 }
 
-/** The rows that a test passes through the network at a time. */
-const testRows = 256;
-
-/** Which clips a test looks at, by the names of the score files. */
+/** Which samples a test looks at, by the names of the score files. */
 const subsets = ['train', 'ind', 'ood'] as const;
 type Subset = (typeof subsets)[number];
 
-/** A subset's clips through the head: `[n, …]` each. */
+/** A subset's samples through the network: `[n, …]` each. */
 interface Recognized extends Recognition<NDArray> {
   readonly label: Int32Array;
   readonly prediction: Int32Array;
@@ -63,44 +56,53 @@ interface Recognized extends Recognition<NDArray> {
 
 export type OpensetTask = ReturnType<typeof opensetTask>;
 
-/** The task of training and testing a head on the features of a divided data set. */
-export function opensetTask(options: OpensetTaskOptions) {
-  const { split, head, where } = options;
-  const step = trainingStep(head, where);
-  const inference = compile((params: SymbolicParams, features: Tensor) => recognize(params, features, head), {
+/** The task of training and testing a network on a divided data set. */
+export function opensetTask<S extends Labelled>(options: OpensetTaskOptions<S>) {
+  const { split, network, inputs, where } = options;
+  const step = trainingStep(network, where);
+  const inference = compile((params: SymbolicParams, features: Tensor) => recognize(params, features, network.head), {
     ...where,
-    name: `${head.method} inference`,
+    name: `${network.head.method} inference`,
   });
-  const read = pooledReader(head.featureDim);
   return {
     classes: split.known,
     canTest: split.test.length > 0,
-    init: (key: Key): Params => initHead(head, key),
-    epoch: (index: number, key: Key) => trainingEpoch(options, step, read, index, key),
+    init: (key: Key): Params => initNetwork(network, key),
+    epoch: (index: number, key: Key) => trainingEpoch(options, step, index, key),
     evaluate: (params: Params, progress: (done: number, total: number) => void, signal?: AbortSignal) =>
-      evaluateTask(options, params, features => inference(params, features), read, progress, signal),
+      evaluateTask(options, params, features => inference(params, features), progress, signal),
     dispose: async () => {
+      await inputs.close();
       await step.dispose();
       await inference.dispose();
     },
   };
 }
 
-type TrainingStep = Compiled<
-  [trained: SymbolicParams, buffers: SymbolicParams, input: BatchInput],
-  { loss: Tensor; probabilities: Tensor; buffers: Readonly<Record<string, Tensor>>; gradients: SymbolicParams }
->;
+/** A training batch with what the head is told besides the features, which the step makes of the inputs. */
+interface StepInput<T = Tensor> extends Omit<BatchInput<T>, 'features'> {
+  readonly inputs: T;
+}
 
-function trainingStep(head: HeadOptions, where: OpensetTaskOptions['where']): TrainingStep {
+interface StepOutput {
+  readonly loss: Tensor;
+  readonly probabilities: Tensor;
+  readonly buffers: Readonly<Record<string, Tensor>>;
+  readonly gradients: SymbolicParams;
+}
+
+type TrainingStep = Compiled<[trained: SymbolicParams, buffers: SymbolicParams, input: StepInput], StepOutput>;
+
+function trainingStep({ head, backbone }: NetworkOptions, where: OpensetTaskOptions<Labelled>['where']): TrainingStep {
   return compile(
-    (trained: SymbolicParams, held: SymbolicParams, input: BatchInput) => {
-      const [loss, { probabilities, buffers }, gradients] = valueAuxAndGrad(
-        (params: SymbolicParams): [Tensor, Omit<ReturnType<typeof trainHead>, 'loss'>] => {
-          const { loss: value, ...more } = trainHead({ ...held, ...params }, input, head);
-          return [value, more];
-        },
-      )(trained);
-      return { loss, probabilities, buffers, gradients };
+    (trained: SymbolicParams, held: SymbolicParams, { inputs, ...more }: StepInput): StepOutput => {
+      const [loss, aux, gradients] = valueAuxAndGrad((own: SymbolicParams): [Tensor, Omit<StepOutput, 'loss' | 'gradients'>] => {
+        const params = { ...held, ...own };
+        const { features, buffers } = trainingFeatures(params, inputs, backbone);
+        const { loss: value, probabilities, buffers: ofHead } = trainHead(params, { ...more, features }, head);
+        return [value, { probabilities, buffers: { ...buffers, ...ofHead } }];
+      })(trained);
+      return { loss, ...aux, gradients };
     },
     { ...where, name: `${head.method} step` },
   );
@@ -111,43 +113,16 @@ export function isBuffer(name: string): boolean {
   return /\.(running_mean|running_var|num_batches_tracked)$/.test(name);
 }
 
-/** Reads clips `[n, F]` and averages their rows; every clip is kept once it is read. */
-function pooledReader(featureDim: number): (clip: Clip) => Promise<Float32Array> {
-  const kept = new Map<Clip, Promise<Float32Array>>();
-  const pooled = async (clip: Clip): Promise<Float32Array> => {
-    const { shape, data } = await clip.load();
-    const sums = new Float64Array(featureDim);
-    for (let i = 0; i < data.length; i++) sums[i % featureDim] += data[i];
-    return Float32Array.from(sums, sum => sum / shape[0]);
-  };
-  return clip => {
-    const found = kept.get(clip) ?? pooled(clip);
-    kept.set(clip, found);
-    return found;
-  };
+/** A batch, and what became of its samples on the way. */
+interface PreparedBatch {
+  readonly input: StepInput<NDArray>;
+  readonly warnings: readonly string[];
 }
 
-type Read = ReturnType<typeof pooledReader>;
-
-/** Some clips as one array `[n, F]`. */
-async function rowsOf(clips: readonly Clip[], width: number, read: Read): Promise<NDArray<'float32'>> {
-  const data = new Float32Array(clips.length * width);
-  for (const [i, row] of (await Promise.all(clips.map(read))).entries()) data.set(row, i * width);
-  return ndarray('float32', [clips.length, width], data);
-}
-
-const labelsOf = (clips: readonly Clip[]): NDArray<'int32'> =>
-  ndarray(
-    'int32',
-    [clips.length],
-    Int32Array.from(clips, clip => clip.label),
-  );
-
-/** Every training clip once, in a new order; a last batch that is not full is left out, unless it is the only one. */
-function trainingEpoch(
-  { split, head, batchSize, epochs }: OpensetTaskOptions,
+/** Every training sample once, in a new order; a last batch that is not full is left out, unless it is the only one. */
+function trainingEpoch<S extends Labelled>(
+  { split, network: { head }, inputs, batchSize, epochs }: OpensetTaskOptions<S>,
   step: TrainingStep,
-  read: Read,
   index: number,
   key: Key,
 ) {
@@ -156,18 +131,22 @@ function trainingEpoch(
   const plan = batches(train.length, size, fold(key, 'order'), { shuffle: true, dropLast: true });
   return {
     count: plan.length,
-    async prepare(batch: number): Promise<BatchInput<NDArray>> {
-      const clips = plan[batch].map(i => train[i]);
-      const features = await rowsOf(clips, head.featureDim, read);
+    async prepare(batch: number): Promise<PreparedBatch> {
+      const samples = plan[batch].map(i => train[i]);
+      const made = await inputs.training(samples, fold(fold(key, 'inputs'), batch));
       const keep = 1 - head.dropout;
+      const maskShape = [made.labels.shape[0], head.featureDim];
       return {
-        features,
-        labels: labelsOf(clips),
-        ...(keep < 1 && { mask: random.bernoulliMask(fold(fold(key, 'dropout'), batch), keep, features.shape) }),
-        lambda: fromNumbers([annealing((index + batch / plan.length) / epochs)], []),
+        input: {
+          inputs: made.inputs,
+          labels: made.labels,
+          ...(keep < 1 && { mask: random.bernoulliMask(fold(fold(key, 'dropout'), batch), keep, maskShape) }),
+          lambda: fromNumbers([annealing((index + batch / plan.length) / epochs)], []),
+        },
+        warnings: made.warnings,
       };
     },
-    async step(params: Params, input: BatchInput<NDArray>) {
+    async step(params: Params, { input, warnings }: PreparedBatch) {
       const part = (buffer: boolean) => Object.fromEntries(Object.entries(params).filter(([name]) => isBuffer(name) === buffer));
       const { loss, probabilities, buffers, gradients } = await step(part(false), part(true), input);
       const labels = input.labels.data as Int32Array;
@@ -177,7 +156,9 @@ function trainingEpoch(
         gradients: gradients as Gradients,
         buffers: buffers as Params,
         correct: labels.reduce((n, label, i) => n + (label === predictions[i] ? 1 : 0), 0),
-        samples: labels.length,
+        // A shuffled clip is of no class.
+        samples: labels.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0),
+        warnings,
       };
     },
   };
@@ -194,36 +175,46 @@ function largest({ shape: [n, width], data }: NDArray): { values: Float32Array; 
   return { values, places };
 }
 
-async function evaluateTask(
-  { split, head, uncertainty }: OpensetTaskOptions,
+async function evaluateTask<S extends Labelled>(
+  { split, network, inputs, uncertainty, where }: OpensetTaskOptions<S>,
   params: Params,
   run: (features: NDArray) => Promise<Recognition<NDArray>>,
-  read: Read,
   progress: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<OpensetEvaluation> {
-  const clips: Readonly<Record<Subset, readonly Clip[]>> = { train: split.train, ind: split.test, ood: split.unknownTest };
-  const total = subsets.reduce((n, subset) => n + clips[subset].length, 0);
+  const samples: Readonly<Record<Subset, readonly S[]>> = { train: split.train, ind: split.test, ood: split.unknownTest };
+  const total = subsets.reduce((n, subset) => n + samples[subset].length, 0);
   let done = 0;
   const found = {} as Record<Subset, Recognized>;
-  for (const subset of subsets) {
-    const parts: Recognition<NDArray>[] = [];
-    for (const batch of batches(clips[subset].length, testRows, [0, 0])) {
-      signal?.throwIfAborted();
-      const some = batch.map(i => clips[subset][i]);
-      parts.push(await run(await rowsOf(some, head.featureDim, read)));
-      done += some.length;
-      progress(done, total);
+  const problems: string[] = [];
+  const backbone = network.backbone && encoder(params, network.backbone, where);
+  try {
+    for (const subset of subsets) {
+      const parts: Recognition<NDArray>[] = [];
+      const labels: number[] = [];
+      for await (const part of inputs.testing(samples[subset])) {
+        signal?.throwIfAborted();
+        if (part.samples.length > 0) {
+          parts.push(await run(backbone ? await backbone.encode(part.inputs) : part.inputs));
+          labels.push(...part.samples.map(i => samples[subset][i].label));
+        }
+        problems.push(...part.problems);
+        done += part.samples.length + part.problems.length;
+        progress(done, total);
+      }
+      found[subset] = joined(parts, labelArray(labels).data);
     }
-    found[subset] = joined(parts, labelsOf(clips[subset]).data);
+  } finally {
+    await backbone?.dispose();
   }
   const scores = uncertainty === 'method' ? ownScores(found) : distanceScores(found);
   const metrics = metricsOf(found, scores);
+  const none = split.unknownTest.length === 0 ? ['no unknown classes: only the accuracy on known ones is tested'] : [];
   return {
     metrics,
     primary: 'AUROC' in metrics ? 'AUROC' : 'accuracy',
     files: { 'scores.npz': scoreFile(found, scores), 'features.npz': featureFile(found, params) },
-    warnings: split.unknownTest.length === 0 ? ['no unknown classes: only the accuracy on known ones is tested'] : [],
+    warnings: [...none, ...problems],
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a run read, as digests: two runs with the same fingerprint had the same data (Node). */
 import { relative, sep } from 'node:path';
-import { sha256 } from './sha256.ts';
+import { sha256, sha256OfFile } from './sha256.ts';
 
 /** SHA-256 in hexadecimal by file, in the order of the names. */
 export type FileDigests = ReadonlyMap<string, string>;
@@ -9,6 +9,8 @@ export type FileDigests = ReadonlyMap<string, string>;
 export interface DataCollector {
   /** Takes a file's content; one that was taken already, or comes after the end, is not looked at. */
   add(path: string, bytes: Uint8Array): void;
+  /** Reads a file for its digest alone, in pieces. @throws DataError naming the file if it cannot be read */
+  addFile(path: string): Promise<void>;
   /** Takes no more; gives what there was. */
   end(): DataFingerprint;
 }
@@ -25,12 +27,22 @@ export function dataCollector(dir: string): DataCollector {
   const digests = new Map<string, string>();
   let bytes = 0;
   let ended = false;
+  const nameOf = (path: string): string => relative(dir, path).split(sep).join('/');
+  const put = (name: string, digest: string, size: number): void => {
+    if (ended || digests.has(name)) return;
+    digests.set(name, digest);
+    bytes += size;
+  };
   return {
     add: (path, content) => {
-      const name = relative(dir, path).split(sep).join('/');
+      const name = nameOf(path);
+      if (!ended && !digests.has(name)) put(name, sha256(content), content.length);
+    },
+    addFile: async path => {
+      const name = nameOf(path);
       if (ended || digests.has(name)) return;
-      digests.set(name, sha256(content));
-      bytes += content.length;
+      const { digest, size } = await sha256OfFile(path);
+      put(name, digest, size);
     },
     end: () => {
       ended = true;

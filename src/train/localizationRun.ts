@@ -1,14 +1,6 @@
 /** From a configuration to the localisation task: opens the data set and hands every option on (Node). */
 import { resolve } from 'node:path';
-import {
-  DataError,
-  type FileListener,
-  featureCache,
-  messageOf,
-  openVideoDataset,
-  readAnnotations,
-  type VideoDataset,
-} from '../data/index.ts';
+import { DataError, featureCache, messageOf, openVideoDataset, readAnnotations, type VideoDataset } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
 import { acmNetShapes } from '../localization/acmNet.ts';
 import {
@@ -23,17 +15,18 @@ import {
 import { evaluateDetections, type GroundTruth } from '../localization/evaluate.ts';
 import { type LocalizationTask, localizationTask } from '../localization/task.ts';
 import { adam, constantRate } from '../nn/index.ts';
+import type { DataCollector } from './dataFingerprint.ts';
 import type { TaskKind } from './taskKind.ts';
 
 /**
  * Opens the data set that a configuration names.
- * @param onRead is told of every feature file that is read
+ * @param collector is told of every feature file that is read
  * @throws DataError naming the file or video that is wrong.
  */
-export async function openDataset(config: LocalizationConfig, onRead?: FileListener): Promise<VideoDataset> {
+export async function openDataset(config: LocalizationConfig, collector?: DataCollector): Promise<VideoDataset> {
   return openVideoDataset({
     ...videoDatasetOptions(config),
-    cache: featureCache({ maxBytes: config.data.cacheMegabytes * 1e6, onRead }),
+    cache: featureCache({ maxBytes: config.data.cacheMegabytes * 1e6, onRead: collector?.add }),
   });
 }
 

@@ -13,6 +13,8 @@ export interface StepReport {
   /** Correctly classified samples, and samples, of the batch. */
   readonly correct: number;
   readonly samples: number;
+  /** What was wrong with samples of the batch, a line each. */
+  readonly warnings?: readonly string[];
 }
 
 /** The steps of one epoch: batches are prepared ahead of the steps that take them. */

@@ -1,7 +1,7 @@
 /** What runs need of a task, whichever it is: the differences between tasks are here and nowhere else in training and testing. */
-import type { FileListener } from '../data/index.ts';
 import type { Shape } from '../engine/index.ts';
 import type { Optimizer, Schedule } from '../nn/index.ts';
+import type { DataCollector } from './dataFingerprint.ts';
 import type { Task } from './task.ts';
 
 /** What a run reads: every item once before it starts, and files with labels for the fingerprint. */
@@ -43,7 +43,7 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   /** Fixes the classes of a configuration, for a run that has its own already. */
   withClasses(config: C, classes: readonly string[]): C;
   /** Opens the data. @throws DataError naming what is wrong */
-  openData(config: C, onRead?: FileListener): Promise<D>;
+  openData(config: C, collector?: DataCollector): Promise<D>;
   /** The files behind labels and ground truth. */
   labelFiles(config: C, data: D): readonly string[];
   /** Makes the task, with warnings of what it cannot do. @throws DataError for data that could not be tested on */

@@ -126,6 +126,7 @@ async function trainEpoch(
   for await (const batch of prefetch(prepare, count, 1)) {
     signal?.throwIfAborted();
     const report = await step(params, batch);
+    for (const warning of report.warnings ?? []) reporter.warn(warning);
     // A loss can be finite while its gradients are not; such a step would destroy the weights.
     if (Number.isFinite(report.pieces.total) && allFinite(report.gradients)) {
       optimizer.update(params, report.gradients, state, learningRate(epoch + done / count));

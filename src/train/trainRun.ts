@@ -59,7 +59,7 @@ export async function trainRun(
   // Everything that can be wrong is found before anything is written.
   const collector = dataCollector(config.data.dir);
   const kind = kindOf(config);
-  const dataset = await kind.openData(record ? kind.withClasses(config, record.classes) : config, collector.add);
+  const dataset = await kind.openData(record ? kind.withClasses(config, record.classes) : config, collector);
   if (dataset.train.length === 0) throw new DataError(config.data.dir, `the data set has no training ${kind.samples}`);
   for (const warning of dataset.warnings) reporter.warn(warning);
   const { task, warnings } = await kind.openTask(config, dataset);
@@ -70,7 +70,7 @@ export async function trainRun(
   }
   for (const warning of warnings) reporter.warn(warning);
   for (const file of kind.labelFiles(config, dataset)) collector.add(file, await readBytes(file));
-  const data = await readEverything(dataset, collector, reporter);
+  const data = await readEverything(dataset, kind.samples, collector, reporter);
   if (record) await warnOfChanges(out, record, data, reporter);
   const { device, threads } = config.train;
   const facts = await sessionFacts({ command, device, threads, data: data.sha256 });
@@ -140,18 +140,19 @@ function indented(text: string): string {
 }
 
 /**
- * Reads all features once, which finds what is wrong with them before hours are spent, and fills the cache.
+ * Reads all samples once, which finds what is wrong with features before hours are spent, and fills the cache.
  * @returns the fingerprint of what the collector was told of
  */
 async function readEverything(
   { train, test }: OpenedData,
+  samples: string,
   collector: DataCollector,
   reporter: Reporter,
 ): Promise<DataFingerprint> {
   const videos = [...train, ...test];
   for (const [i, video] of videos.entries()) {
     await video.load();
-    reporter.progress({ label: 'reading features', done: i + 1, total: videos.length });
+    reporter.progress({ label: `reading ${samples}`, done: i + 1, total: videos.length });
   }
   return collector.end();
 }

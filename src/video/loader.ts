@@ -17,6 +17,11 @@ export interface ClipLoaderOptions {
 /** Makes clips ahead. */
 export interface ClipLoader {
   /**
+   * The clips of one request, as soon as a worker has made them. Requests wait at their worker, so that work goes on while this thread is kept busy by a
+   * training step. The request alone decides what comes.
+   */
+  make(request: ClipRequest): Promise<LoadedClips>;
+  /**
    * The results of requests in their order, whichever thread is faster. The order and the keys alone decide what comes, so neither the number of
    * workers nor their speed changes anything. A video that cannot be read gives a `problem` in its place; any other error is thrown once.
    */
@@ -24,6 +29,9 @@ export interface ClipLoader {
   /** Ends the workers, each after the clips it is at: a thread that ends inside FFmpeg would take the process with it. */
   close(): Promise<void>;
 }
+
+/** To a worker: make the clips of request `id`; or end, and leave out what is not begun. */
+export type WorkerOrder = { readonly id: number; readonly request: ClipRequest } | 'end';
 
 /** From a worker: the result of request `id`, why its video gives none, or an error that is no video's fault. */
 export type WorkerReply = { readonly id: number; readonly result: LoadedClips } | { readonly id: number; readonly error: string };
@@ -35,27 +43,26 @@ export function clipLoader({
 }: ClipLoaderOptions = {}): ClipLoader {
   const lengths = new Map<string, number>();
   const pool = workers === 0 ? localPool() : workerPool(workers);
+  const make = async (request: ClipRequest): Promise<LoadedClips> => {
+    const loaded = await pool.run({ ...request, length: request.length ?? lengths.get(request.path) });
+    if ('length' in loaded) lengths.set(request.path, loaded.length);
+    return loaded;
+  };
   return {
+    make,
     async *load(requests) {
-      const started: { readonly path: string; readonly result: Promise<LoadedClips> }[] = [];
+      const started: Promise<LoadedClips>[] = [];
       for (const request of requests) {
-        const length = request.length ?? lengths.get(request.path);
-        const result = pool.run({ ...request, length });
+        const result = make(request);
         // It is looked at in its turn; until then a failure is nobody's.
         result.catch(() => {});
-        started.push({ path: request.path, result });
-        if (started.length >= ahead) yield await taken(started.shift()!);
+        started.push(result);
+        if (started.length >= ahead) yield await started.shift()!;
       }
-      while (started.length > 0) yield await taken(started.shift()!);
+      while (started.length > 0) yield await started.shift()!;
     },
     close: pool.close,
   };
-
-  async function taken({ path, result }: { readonly path: string; readonly result: Promise<LoadedClips> }): Promise<LoadedClips> {
-    const loaded = await result;
-    if ('length' in loaded) lengths.set(path, loaded.length);
-    return loaded;
-  }
 }
 
 /** {@link makeClips} with a video's own problem as a value. */
@@ -80,55 +87,41 @@ function localPool(): Pool {
 function workerPool(count: number): Pool {
   interface Job {
     readonly id: number;
-    readonly request: ClipRequest;
     resolve(result: LoadedClips): void;
     reject(error: Error): void;
   }
-  const waiting: Job[] = [];
-  const running = new Map<Worker, Job>();
-  const idle: Worker[] = [];
+  interface Hand {
+    readonly worker: Worker;
+    /** In the order the worker takes them. */
+    readonly jobs: Job[];
+    readonly exited: Promise<void>;
+  }
   let broken: Error | undefined;
   let closed = false;
   let ids = 0;
-  /** Called for each worker that has finished what it was at while the loader was being closed. */
-  const atRest = new Map<Worker, () => void>();
-
-  const dispatch = (): void => {
-    while (idle.length > 0 && waiting.length > 0) {
-      const [worker, job] = [idle.shift()!, waiting.shift()!];
-      running.set(worker, job);
-      worker.ref();
-      worker.postMessage({ id: job.id, request: job.request });
-    }
-  };
   const fail = (error: Error): void => {
     broken ??= error;
-    for (const job of [...running.values(), ...waiting]) job.reject(broken);
-    running.clear();
-    waiting.length = 0;
+    for (const { jobs } of hands) for (const job of jobs.splice(0)) job.reject(broken);
   };
-  const finished = (worker: Worker, reply: WorkerReply): void => {
-    const job = running.get(worker);
-    atRest.get(worker)?.();
-    if (job?.id !== reply.id) return;
-    running.delete(worker);
-    idle.push(worker);
+  const finished = ({ worker, jobs }: Hand, reply: WorkerReply): void => {
+    if (jobs[0]?.id !== reply.id) return;
+    const job = jobs.shift()!;
     // An idle worker keeps no process alive.
-    worker.unref();
+    if (jobs.length === 0) worker.unref();
     if ('error' in reply) job.reject(new Error(reply.error));
     else job.resolve(reply.result);
-    dispatch();
   };
-  const all = Array.from({ length: count }, () => {
+  const hands: readonly Hand[] = Array.from({ length: count }, () => {
     const worker = startWorker();
-    worker.on('message', (reply: WorkerReply) => finished(worker, reply));
+    const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()));
+    const hand: Hand = { worker, jobs: [], exited };
+    worker.on('message', (reply: WorkerReply) => finished(hand, reply));
     worker.on('error', fail);
     worker.on('exit', code => {
       if (!closed) fail(new Error(`a decoding thread ended with code ${code}`));
     });
     worker.unref();
-    idle.push(worker);
-    return worker;
+    return hand;
   });
 
   return {
@@ -138,22 +131,21 @@ function workerPool(count: number): Pool {
           reject(broken ?? new Error('the clip loader is closed'));
           return;
         }
-        waiting.push({ id: ids++, request, resolve, reject });
-        dispatch();
+        const { worker, jobs } = hands.reduce((least, hand) => (hand.jobs.length < least.jobs.length ? hand : least));
+        const id = ids++;
+        jobs.push({ id, resolve, reject });
+        worker.ref();
+        worker.postMessage({ id, request } satisfies WorkerOrder);
       }),
     async close() {
       if (closed) return;
       closed = true;
-      const busy = [...running.keys()].map(
-        worker =>
-          new Promise<void>(resolve => {
-            atRest.set(worker, resolve);
-            worker.once('exit', () => resolve());
-          }),
-      );
       fail(new Error('the clip loader is closed'));
-      await Promise.all(busy);
-      await Promise.all(all.map(worker => worker.terminate()));
+      for (const { worker } of hands) {
+        worker.ref();
+        worker.postMessage('end' satisfies WorkerOrder);
+      }
+      await Promise.all(hands.map(({ exited }) => exited));
     },
   };
 }
