@@ -1,13 +1,14 @@
 import { Command, Option } from 'commander';
 import type { Device } from '../engine/index.ts';
 import { withAllocator } from './allocator.ts';
-import { deviceOption, parseCount } from './arguments.ts';
+import { collect, deviceOption, parseCount } from './arguments.ts';
 
 interface TestOptions {
   readonly checkpoint?: 'last' | 'best';
   readonly device?: Device;
   readonly threads?: number;
   readonly data?: string;
+  readonly set?: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -26,6 +27,7 @@ export function testCommand(): Command {
     .addOption(deviceOption())
     .option('--threads <n>', 'threads within one operation', parseCount)
     .option('--data <dir>', 'the data folder, in place of the one trained on')
+    .option('--set <key=value>', 'override a value that decides about the test alone; may be given several times', collect)
     .option(
       '--out <file>',
       'where to write the detections or scores (default: test-<checkpoint>-detections.json or -scores.npz in the run folder)',
@@ -35,7 +37,7 @@ export function testCommand(): Command {
     .action((run: string, options: TestOptions) => withAllocator(() => runTest(run, options)));
 }
 
-async function runTest(run: string, { checkpoint: named, device, threads, data, out, json }: TestOptions): Promise<void> {
+async function runTest(run: string, { checkpoint: named, device, threads, data, set, out, json }: TestOptions): Promise<void> {
   const { consoleReporter } = await import('../train/reporter.ts');
   const { testRun } = await import('../train/testRun.ts');
   const { mapJson, mapTable } = await import('./mapTable.ts');
@@ -45,6 +47,7 @@ async function runTest(run: string, { checkpoint: named, device, threads, data, 
     device,
     threads,
     dataDir: data,
+    sets: set,
     out,
     reporter: consoleReporter(),
   });

@@ -67,6 +67,28 @@ export function parseConfig(values: unknown, where: string): Config {
   return checkLayers([{ where, values: values as Record<string, unknown> }]);
 }
 
+/**
+ * A configuration with some of its keys set anew.
+ * @param allowed keys, or beginnings of keys, that may be
+ * @throws DataError as {@link loadConfig}, and naming a key that may not be set
+ */
+export function overriddenConfig<C extends Config>(
+  config: C,
+  sets: readonly string[],
+  allowed: readonly string[],
+  where: string,
+): C {
+  const layers = sets.map(text => {
+    const key = text.slice(0, Math.max(0, text.indexOf('=')));
+    const isAllowed = allowed.some(beginning => key === beginning || key.startsWith(`${beginning}.`));
+    if (key !== '' && !isAllowed)
+      throw new DataError(`--set ${text}`, `expected a key that decides about tests alone (${allowed.join(', ')}), found ${key}`);
+    return parseOverride(text);
+  });
+  // The value of `task` is none of the keys.
+  return checkLayers([{ where, values: config }, ...layers]) as C;
+}
+
 /** A configuration as YAML; {@link parseConfig} gives the same back from it. */
 export function dumpConfig(config: Config): string {
   return stringify(config, { lineWidth: 130 });

@@ -111,11 +111,12 @@ export async function openTask(config: LocalizationConfig, dataset: VideoDataset
 
 /** Temporal action localisation as runs know it. */
 export const localizationKind: TaskKind<LocalizationConfig, VideoDataset> = {
-  samples: 'videos',
+  samples: () => 'videos',
   results: 'detections',
   resultFile: 'detections.json',
   testNeeds: 'test videos with labels or segments',
   inputKeys: 'model.featureDim or model.inputDropout',
+  testKeys: ['data', 'inference', 'evaluation'],
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, classes: [...classes] } }),
   openData: openDataset,
   labelFiles,

@@ -1,7 +1,18 @@
 /** From a configuration to the task of open-set recognition: opens the data set and hands every option on (Node). */
 import { type ClipItem, DataError, featureCache, messageOf, openClipDataset } from '../data/index.ts';
 import { key } from '../engine/random.ts';
-import { adam, constantRate, cosine, lars, multiStep, type Optimizer, type Schedule, sgd, warmup } from '../nn/index.ts';
+import {
+  adam,
+  clipByGlobalNorm,
+  constantRate,
+  cosine,
+  lars,
+  multiStep,
+  type Optimizer,
+  type Schedule,
+  sgd,
+  warmup,
+} from '../nn/index.ts';
 import { type OpenSetSplit, openSetSplit } from '../openset/classSplit.ts';
 import { networkOptions, type OpensetConfig } from '../openset/config.ts';
 import { networkShapes } from '../openset/encoder.ts';
@@ -99,6 +110,19 @@ export function openOpensetTask(config: OpensetConfig, data: OpensetData): Opens
 }
 
 function optimizerOf({ train }: OpensetConfig): Optimizer {
+  const optimizer = plainOptimizer({ train });
+  const { clipNorm } = train;
+  if (clipNorm === null) return optimizer;
+  return {
+    ...optimizer,
+    update(params, gradients, state, lr) {
+      clipByGlobalNorm(gradients, clipNorm);
+      optimizer.update(params, gradients, state, lr);
+    },
+  };
+}
+
+function plainOptimizer({ train }: Pick<OpensetConfig, 'train'>): Optimizer {
   const { momentum, nesterov, weightDecay } = train;
   const common = { weightDecay, groups: pslGroups(train.groups) };
   if (train.optimizer === 'adam') return adam(common);
@@ -115,11 +139,12 @@ function scheduleOf({ train }: OpensetConfig): Schedule {
 
 /** Open-set recognition as runs know it. */
 export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
-  samples: 'clips',
+  samples: ({ video }) => (video ? 'videos' : 'clips'),
   results: 'scores',
   resultFile: 'scores.npz',
   testNeeds: 'test clips of known classes',
   inputKeys: 'model.featureDim',
+  testKeys: ['data', 'video.format', 'video.split', 'video.unknown', 'video.test', 'video.workers', 'evaluation'],
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, known: [...classes] } }),
   openData: openOpensetData,
   labelFiles: (_, { files }) => files,

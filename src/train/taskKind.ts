@@ -32,7 +32,7 @@ export interface CommonConfig {
 /** How a task is trained and tested from a configuration. */
 export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedData> {
   /** What its samples are called, such as `videos`. */
-  readonly samples: string;
+  samples(config: C): string;
   /** What a test writes, and the file of it in a run folder. */
   readonly results: string;
   readonly resultFile: string;
@@ -40,6 +40,8 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   readonly testNeeds: string;
   /** Keys of the configuration that decide the first layer. */
   readonly inputKeys: string;
+  /** Keys, or beginnings of keys, of the configuration that decide about tests alone: those a test may set anew. */
+  readonly testKeys: readonly string[];
   /** Fixes the classes of a configuration, for a run that has its own already. */
   withClasses(config: C, classes: readonly string[]): C;
   /** Opens the data. @throws DataError naming what is wrong */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DataError, requireWritableFile, writeFileAtomic } from '../data/index.ts';
 import type { Device } from '../engine/index.ts';
 import type { CheckpointName } from './checkpoint.ts';
-import { type Config, withDataFolder } from './config.ts';
+import { type Config, overriddenConfig, withDataFolder } from './config.ts';
 import { loadModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
 import { kindOf } from './tasks.ts';
@@ -15,6 +15,8 @@ export interface TestRunOptions {
   /** Where to run, in the place of where it was trained. */
   readonly device?: Device;
   readonly threads?: number;
+  /** Changes of the configuration such as `evaluation.uncertainty=method`, of keys that decide about tests alone. */
+  readonly sets?: readonly string[];
   /** Data folder in the place of the one trained on. */
   readonly dataDir?: string;
   /** Where to write the detections or scores (default: `test-<checkpoint>-detections.json` or `-scores.npz` in the run folder). */
@@ -45,12 +47,13 @@ export interface TestSummary {
  */
 export async function testRun(
   run: string,
-  { checkpoint: named, dataDir, out, device, threads, reporter, signal }: TestRunOptions,
+  { checkpoint: named, sets = [], dataDir, out, device, threads, reporter, signal }: TestRunOptions,
 ): Promise<TestSummary> {
   if ((await stat(run).catch(() => undefined))?.isFile())
     throw new DataError(run, 'expected a run folder, found a file (predict takes a model file)');
-  const { config: trained, params, classes, checkpoint } = await loadModel(run, named, reporter);
+  const { config: own, params, classes, checkpoint } = await loadModel(run, named, reporter);
   if (checkpoint === undefined) throw new DataError(run, 'expected a run folder, found a model file');
+  const trained = overriddenConfig(own, sets, kindOf(own).testKeys, run);
   const resultFile = out ?? join(run, `test-${checkpoint.name}-${kindOf(trained).resultFile}`);
   const elsewhere = `choose another place for the ${kindOf(trained).results}: --out FILE`;
   await requireWritableFile(resultFile, out === undefined ? elsewhere : undefined);
@@ -58,7 +61,7 @@ export async function testRun(
   const placed = kind.withClasses(withDataFolder(trained, dataDir ?? trained.data.dir), classes);
   const config = withDevice(placed, device, threads);
   const dataset = await kind.openData(config);
-  if (dataset.test.length === 0) throw new DataError(config.data.dir, `the data set has no test ${kind.samples}`);
+  if (dataset.test.length === 0) throw new DataError(config.data.dir, `the data set has no test ${kind.samples(config)}`);
   for (const warning of dataset.warnings) reporter.warn(warning);
   const { task } = await kind.openTask(config, dataset);
   try {

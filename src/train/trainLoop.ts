@@ -74,12 +74,13 @@ export async function trainLoop(task: Task, options: TrainLoopOptions): Promise<
   let saved = epoch;
   let interrupted = false;
   // A run without anything left to do leaves no events.
+  const told = new Set<string>();
   const log = epoch < epochs ? await openEventLog(run, { step: state.step, clock, texts: options.texts }) : undefined;
   try {
     while (epoch < epochs) {
       const trained = await trainEpoch(task, { epoch, params, optimizer: state }, options, log);
       epoch++;
-      const tested = await evaluateEpoch(task, { epoch, params, optimizer: state }, options);
+      const tested = await evaluateEpoch(task, { epoch, params, optimizer: state }, options, told);
       const record = { ...trained, ...tested, time: new Date(clock.now()).toISOString() };
       records.push(record);
       await writeRecords(run, records);
@@ -178,6 +179,7 @@ async function evaluateEpoch(
   task: Task,
   { epoch, params }: TrainingState,
   { run, epochs, evaluation: { start, every, select }, metadata, reporter, signal }: TrainLoopOptions,
+  told: Set<string>,
 ): Promise<TestRecord> {
   const index = epoch - 1;
   if (!task.canTest) return {};
@@ -191,6 +193,9 @@ async function evaluateEpoch(
   const testSeconds = (performance.now() - started) / 1000;
   signal?.throwIfAborted();
   for (const [name, content] of Object.entries(result.files)) await writeFileAtomic(join(run, name), content);
+  // Every test says the same of the data.
+  for (const warning of result.warnings.filter(line => !told.has(line))) reporter.warn(warning);
+  for (const warning of result.warnings) told.add(warning);
   const value = result.metrics[result.primary];
   reporter.info(`epoch ${epoch}: ${result.primary} ${(100 * value).toFixed(2)} %`);
   if (select === 'best-on-test') {

@@ -60,7 +60,7 @@ export async function trainRun(
   const collector = dataCollector(config.data.dir);
   const kind = kindOf(config);
   const dataset = await kind.openData(record ? kind.withClasses(config, record.classes) : config, collector);
-  if (dataset.train.length === 0) throw new DataError(config.data.dir, `the data set has no training ${kind.samples}`);
+  if (dataset.train.length === 0) throw new DataError(config.data.dir, `the data set has no training ${kind.samples(config)}`);
   for (const warning of dataset.warnings) reporter.warn(warning);
   const { task, warnings } = await kind.openTask(config, dataset);
   if (!task.canTest) {
@@ -70,7 +70,7 @@ export async function trainRun(
   }
   for (const warning of warnings) reporter.warn(warning);
   for (const file of kind.labelFiles(config, dataset)) collector.add(file, await readBytes(file));
-  const data = await readEverything(dataset, kind.samples, collector, reporter);
+  const data = await readEverything(dataset, kind.samples(config), collector, reporter);
   if (record) await warnOfChanges(out, record, data, reporter);
   const { device, threads } = config.train;
   const facts = await sessionFacts({ command, device, threads, data: data.sha256 });
@@ -105,7 +105,7 @@ export async function trainRun(
       await writeFileAtomic(join(out, runConfigFile), dumpConfig(recorded));
     }
     reporter.info(
-      `training ${config.method} on ${train.length} ${kind.samples}, testing on ${test.length}, ${classes.length} classes; run folder ${out}`,
+      `training ${config.method} on ${train.length} ${kind.samples(config)}, testing on ${test.length}, ${classes.length} classes; run folder ${out}`,
     );
     const clock = wallClock();
     return await recordSession(out, facts, clock, async onBegin => {

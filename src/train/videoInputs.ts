@@ -66,8 +66,7 @@ export function videoInputs(config: VideoConfig): Inputs<LabelledVideo> {
       const warnings = news(
         made.flatMap((result, i) => {
           const { path } = videos[i];
-          if ('problem' in result)
-            return [{ path, text: `${result.problem}; in its batches ${videos[taken[i]].path} or another stands for it` }];
+          if ('problem' in result) return [{ path, text: `${result.problem}; another video of the batch stands for it` }];
           return result.damage === undefined ? [] : [{ path, text: result.damage }];
         }),
       );

@@ -35,6 +35,17 @@ export async function openVideoDataset({ dir, format }: VideoSource): Promise<Vi
   const videos = (await findVideos(dir)).flatMap(video =>
     typeof video.label === 'string' ? [{ ...video, label: video.label }] : [],
   );
+  if (videos.every(({ label }) => label === 'train' || label === 'test')) {
+    const names = videos.map(({ name }) => name.split('/')[1]);
+    const classes = [...new Set(names)].sort();
+    const items = videos.map(({ name, path, label }, i) => ({
+      name,
+      path,
+      label: classes.indexOf(names[i]),
+      part: label as 'train' | 'test',
+    }));
+    return { classes, items, files: [], warnings: [] };
+  }
   const classes = [...new Set(videos.map(({ label }) => label))].sort();
   const items = videos.map(({ name, path, label }) => ({ name, path, label: classes.indexOf(label) }));
   return { classes, items, files: [], warnings: [] };
