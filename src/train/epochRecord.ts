@@ -24,6 +24,7 @@ export const epochRecordSchema = z.object({
   ),
   test: measurements.optional().describe('Metrics of the test after the epoch, in fractions; absent where there was none'),
   primary: z.string().optional().describe('The metric in test that best is decided by; larger is better'),
+  waitSeconds: z.number().nonnegative().optional().describe('Part of seconds in which steps waited for their batches'),
   testSeconds: z.number().nonnegative().optional().describe('Duration of the test, in seconds'),
   time: z.iso.datetime().optional().describe('When the epoch was over (UTC); never earlier than that of a line before'),
 });

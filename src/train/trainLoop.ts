@@ -124,7 +124,9 @@ async function trainEpoch(
   const sums: Record<string, number> = {};
   const stride = Math.ceil((epochs * count) / mostStepEvents);
   let [correct, samples, skipped, done] = [0, 0, 0, 0];
+  let [waited, free] = [0, started];
   for await (const batch of prefetch(prepare, count, 1)) {
+    waited += performance.now() - free;
     signal?.throwIfAborted();
     const report = await step(params, batch);
     for (const warning of report.warnings ?? []) reporter.warn(warning);
@@ -144,6 +146,7 @@ async function trainEpoch(
       total: epochs * count,
       detail: `loss ${report.pieces.total.toFixed(3)}`,
     });
+    free = performance.now();
   }
   if (skipped > 0)
     reporter.warn(
@@ -162,6 +165,7 @@ async function trainEpoch(
     samples,
     learningRate: learningRate(epoch),
     seconds,
+    waitSeconds: waited / 1000,
     train,
   };
 }

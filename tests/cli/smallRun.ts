@@ -48,7 +48,7 @@ export async function succeed(args: readonly string[], cwd: string): Promise<Cli
 export async function metricsOf(run: string): Promise<unknown[]> {
   const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   return lines.map(line => {
-    const { seconds, testSeconds, time, ...record } = JSON.parse(line) as Record<string, unknown>;
+    const { seconds, waitSeconds, testSeconds, time, ...record } = JSON.parse(line) as Record<string, unknown>;
     if (typeof seconds !== 'number' || typeof time !== 'string') throw new Error(`no seconds or no time in ${line}`);
     if ((typeof testSeconds === 'number') !== 'test' in record) throw new Error(`a test without seconds in ${line}`);
     return record;

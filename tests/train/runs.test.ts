@@ -174,7 +174,7 @@ describe('runs in a folder', () => {
       await writeFile(join(path, 'run.json'), JSON.stringify({ format, task, method, classes, from }));
       const lines = (await readFile(join(path, 'metrics.jsonl'), 'utf8')).trim().split('\n');
       const old = lines.map(line => {
-        const { time, steps, samples, primary, testSeconds, ...rest } = JSON.parse(line) as Record<string, unknown>;
+        const { time, steps, samples, primary, waitSeconds, testSeconds, ...rest } = JSON.parse(line) as Record<string, unknown>;
         return JSON.stringify(rest);
       });
       await writeFile(join(path, 'metrics.jsonl'), `${old.join('\n')}\n`);
