@@ -1,5 +1,6 @@
 /** Files, annotations, data sets and sampling. */
 export * from './annotations.ts';
+export * from './checkClips.ts';
 export * from './checkData.ts';
 export * from './clipIndex.ts';
 export * from './clips.ts';

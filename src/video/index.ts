@@ -1,4 +1,5 @@
 export * from './backbone.ts';
+export * from './checkVideos.ts';
 export * from './clip.ts';
 export * from './colour.ts';
 export * from './crops.ts';

@@ -66,7 +66,7 @@ export const readPlainLists: ListReader = async source => {
       part,
       list: file.path,
       videos: wanted,
-      roots: ['.', ...rootsBeside(dir, file.path), ...partRoots(part, ucfAndHmdb)],
+      roots: [...new Set(['.', ...rootsBeside(dir, file.path), ...partRoots(part, ucfAndHmdb)])],
     };
   });
   return { classes, parts, files: [...(named ? [named.path] : []), ...lists.map(({ file }) => file.path)], warnings };
