@@ -1,7 +1,7 @@
 /** Data sets of trimmed clips as features on disk, one class a clip (Node only). */
 import { readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { z } from 'zod';
+import { type ClipIndex, parseClipIndex } from './clipIndex.ts';
 import { type FeatureCache, type Features, readFeatures } from './features.ts';
 import { exists, readJson } from './files.ts';
 import { DataError, messageOf } from './formats/dataError.ts';
@@ -32,11 +32,6 @@ export interface ClipDatasetOptions {
   readonly cache?: FeatureCache;
 }
 
-const indexSchema = z.object({
-  classes: z.array(z.string().min(1)).min(1).optional(),
-  items: z.array(z.object({ file: z.string().min(1), label: z.string().min(1).optional() })).min(1),
-});
-
 /**
  * Opens a folder of clips: labels from `index.json` or `features.json` (`{classes?, items: [{file, label}]}`), else from a folder for each
  * class with `.npy` files in it. Classes are in the order of `classes`, else of the alphabet. Features are read when `load` is called.
@@ -45,18 +40,17 @@ const indexSchema = z.object({
 export async function openClipDataset(options: ClipDatasetOptions): Promise<ClipDataset> {
   const { dir, featureWidth, cache } = options;
   if (!(await exists(dir))) throw new DataError(dir, 'no such folder');
-  const { classes, labelled, files } = (await indexed(dir)) ?? (await folders(dir));
+  const { classes, items: labelled, files } = (await indexed(dir)) ?? (await folders(dir));
+  const places = new Map(classes.map((name, i) => [name, i]));
   const items = labelled.map(({ file, label }) => ({
     name: file,
-    label: classes.indexOf(label),
+    label: places.get(label)!,
     load: () => readFeatures([join(dir, file)], { width: featureWidth, cache }),
   }));
   return { classes, items, files };
 }
 
-interface Labelled {
-  readonly classes: readonly string[];
-  readonly labelled: readonly { readonly file: string; readonly label: string }[];
+interface Labelled extends ClipIndex {
   readonly files: readonly string[];
 }
 
@@ -64,32 +58,7 @@ interface Labelled {
 async function indexed(dir: string): Promise<Labelled | undefined> {
   for (const name of ['index.json', 'features.json']) {
     const path = join(dir, name);
-    if (!(await exists(path))) continue;
-    const parsed = indexSchema.safeParse(await readJson(path));
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
-      throw new DataError(path, `${issue.path.map(String).join('.') || 'the file'}: ${message}`);
-    }
-    const labelled = parsed.data.items.map(({ file, label }, i) => {
-      if (label === undefined) throw new DataError(path, `items[${i}]: expected a label for ${file}, found none`);
-      if (posix.isAbsolute(file) || file.split(/[\\/]/).includes('..'))
-        throw new DataError(path, `items[${i}].file: expected a file in the folder, found ${JSON.stringify(file)}`);
-      return { file, label };
-    });
-    const files = new Set(labelled.map(({ file }) => file));
-    if (files.size < labelled.length) {
-      const twice = labelled.find(({ file }, i) => labelled.findIndex(other => other.file === file) < i)?.file;
-      throw new DataError(path, `${twice} is listed twice`);
-    }
-    const classes = parsed.data.classes ?? [...new Set(labelled.map(({ label }) => label))].sort();
-    const strange = labelled.findIndex(({ label }) => !classes.includes(label));
-    if (strange >= 0)
-      throw new DataError(
-        path,
-        `items[${strange}].label: expected one of classes, found ${JSON.stringify(labelled[strange].label)}`,
-      );
-    return { classes, labelled, files: [path] };
+    if (await exists(path)) return { ...parseClipIndex(await readJson(path), path), files: [path] };
   }
   return undefined;
 }
@@ -106,7 +75,7 @@ async function folders(dir: string): Promise<Labelled> {
       dir,
       'expected index.json, features.json with labels, or a folder of .npy files for each class, found none',
     );
-  return { classes: [...new Set(labelled.map(({ label }) => label))], labelled, files: [] };
+  return { classes: [...new Set(labelled.map(({ label }) => label))], items: labelled, files: [] };
 }
 
 async function listed(dir: string) {

@@ -1,6 +1,8 @@
 /** Files, annotations, data sets and sampling. */
 export * from './annotations.ts';
+export * from './checkClips.ts';
 export * from './checkData.ts';
+export * from './clipIndex.ts';
 export * from './clips.ts';
 export { describeFile } from './describe/describeFile.ts';
 export { describeFeatureFolder } from './describe/describeFolder.ts';

@@ -63,3 +63,11 @@ export function stackLabels(labels: readonly Float32Array[]): NDArray<'float32'>
   });
   return ndarray('float32', [labels.length, width], out);
 }
+
+/** How many there are of each class: all counts where the classes are few, else the fewest, the median and the most. */
+export function countsPerClass(classes: readonly string[], counts: readonly number[], most = 20): string {
+  if (classes.length <= most) return classes.map((name, i) => `${name} ${counts[i]}`).join(', ');
+  const order = [...classes.keys()].sort((a, b) => counts[a] - counts[b]);
+  const [fewest, median, largest] = [0, Math.floor(order.length / 2), order.length - 1].map(i => order[i]);
+  return `${counts[fewest]} (${classes[fewest]}) / ${counts[median]} / ${counts[largest]} (${classes[largest]}) (fewest / median / most)`;
+}

@@ -1,4 +1,5 @@
 import type { Annotations, VideoAnnotation } from './annotations.ts';
+import { parseCsv } from './formats/csv.ts';
 import { DataError } from './formats/dataError.ts';
 
 /**
@@ -9,7 +10,7 @@ import { DataError } from './formats/dataError.ts';
  *   two subsets
  */
 export function parseLabelsCsv(text: string, where: string): Annotations {
-  const [header, ...rows] = csvRows(text, where);
+  const [header, ...rows] = parseCsv(text, where);
   const names = header?.fields.map(field => field.trim()) ?? [];
   const column = (name: string): number => names.indexOf(name);
   if (column('video') < 0 || column('label') < 0) {
@@ -46,61 +47,4 @@ export function parseLabelsCsv(text: string, where: string): Annotations {
     videos.set(name, { name, subset, labels, instances: labels.map(label => ({ label })) });
   }
   return { videos, pastDuration: [] };
-}
-
-interface Row {
-  readonly fields: string[];
-  /** Line of the file (from 1) on which the row starts. */
-  readonly line: number;
-}
-
-/** Splits CSV into rows; empty lines are skipped. */
-function csvRows(text: string, where: string): Row[] {
-  const rows: Row[] = [];
-  const source = text.replace(/^\uFEFF/, '');
-  let line = 1;
-  let row: Row = { fields: [], line };
-  for (let at = 0; at < source.length || row.fields.length > 0; ) {
-    const field = fieldAt(source, at);
-    const separator = field && separatorAt(source, field.end);
-    if (!field || separator === undefined)
-      throw new DataError(`${where}, line ${line}`, 'a quote (") is not closed, or is inside an unquoted field');
-    row.fields.push(field.value);
-    const next = field.end + separator.length;
-    line += source.slice(at, next).split(/\r\n|\r|\n/).length - 1;
-    at = next;
-    if (separator === ',') continue;
-    if (row.fields.length > 1 || row.fields[0].trim() !== '' || field.quoted) rows.push(row);
-    row = { fields: [], line };
-  }
-  return rows;
-}
-
-/** The field that begins at `start`, and where it ends: a quoted one may hold commas, line breaks and doubled quotes. */
-function fieldAt(source: string, start: number): { value: string; end: number; quoted: boolean } | undefined {
-  const first = pastBlanks(source, start);
-  if (source[first] !== '"') {
-    const special = /[",\r\n]/g;
-    special.lastIndex = start;
-    const end = special.exec(source)?.index ?? source.length;
-    return { value: source.slice(start, end), end, quoted: false };
-  }
-  let close = source.indexOf('"', first + 1);
-  while (close >= 0 && source[close + 1] === '"') close = source.indexOf('"', close + 2);
-  if (close < 0) return undefined;
-  return { value: source.slice(first + 1, close).replaceAll('""', '"'), end: pastBlanks(source, close + 1), quoted: true };
-}
-
-function pastBlanks(source: string, start: number): number {
-  let at = start;
-  while (source[at] === ' ' || source[at] === '\t') at++;
-  return at;
-}
-
-/** What ends a field at this place; empty at the end of the text, undefined if nothing does. */
-function separatorAt(source: string, at: number): string | undefined {
-  if (at === source.length) return '';
-  const [character] = source[at];
-  if (character === '\r') return source[at + 1] === '\n' ? '\r\n' : '\r';
-  return character === ',' || character === '\n' ? character : undefined;
 }

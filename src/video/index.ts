@@ -1,9 +1,12 @@
 export * from './backbone.ts';
+export * from './checkVideos.ts';
 export * from './clip.ts';
 export * from './colour.ts';
 export * from './crops.ts';
+export * from './datasets.ts';
 export * from './decode.ts';
 export * from './extract.ts';
+export type { VideoPart } from './findListed.ts';
 export * from './lists.ts';
 export * from './loader.ts';
 export * from './sampling.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runName } from '../../src/cli/trainTarget.ts';
 import { writeSyntheticFeatures } from '../../src/data/synthetic.ts';
+import { counting, folderOf } from '../data/builders.ts';
 import { runCli } from './runCli.ts';
 
 let dir = '';
@@ -81,6 +82,11 @@ describe('errors', () => {
     [['predict', 'm', 'nothing.npy'], 'nothing.npy: no such file or folder'],
     [['predict', 'm', 'used'], 'used: expected feature files (.npy, .npz), found none'],
     [['check-data', 'good', '--data', 'x'], 'good is a folder; --data and --set go with a configuration'],
+    [['check-data', 'good', '--decode'], '--format, --split and --decode go with --task openset'],
+    [
+      ['check-data', 'good', '--task', 'openset', '--data', 'x'],
+      '--task openset goes with a folder; --data and --set with a configuration',
+    ],
   ])('are one line, with exit code 1: %j', async (args, message) => {
     expect(await runCli(args, dir, env)).toEqual({ code: 1, stdout: '', stderr: `error: ${message}\n` });
     expect(await readdir(dir)).toEqual(['bad', 'good', 'used']);
@@ -101,6 +107,32 @@ describe('check-data', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^error: .*synthetic_train_001.*\n/);
     expect(stdout).toMatch(/the data set has errors\n$/);
+  });
+
+  it('checks clips of open-set recognition, videos and features', async () => {
+    const clips = await folderOf({
+      'v/run/1.avi': '',
+      'v/jump/2.avi': '',
+      'f/run/1.npy': counting(2, 4),
+      'f/run/2.npy': counting(2, 4),
+    });
+    try {
+      const check = (...args: string[]) => runCli(['check-data', ...args, '--task', 'openset'], clips.dir);
+      expect((await check('v')).stdout).toBe(
+        'info: folders: 2 classes, 2 videos\ninfo: videos per class: jump 1, run 1\nno errors\n',
+      );
+      expect((await check('f')).stdout).toContain('info: features: 1 classes, 2 clips\n');
+      const wrong = await check('v', '--format', 'ucf101');
+      expect(wrong.code).toBe(1);
+      expect(wrong.stdout).toBe(
+        'error: v: expected ucfTrainTestlist/classInd.txt with trainlist0N.txt, testlist0N.txt (ucf101); found 2 folders, such as v/jump\nthe data set has errors\n',
+      );
+      const decoded = await check('v', '--decode');
+      expect(decoded.code).toBe(1);
+      expect(decoded.stdout).toMatch(/^error: v\/jump\/2\.avi: expected a video, found an empty file\n/);
+    } finally {
+      await clips.remove();
+    }
   });
 
   it('takes what to expect from a configuration', async () => {
