@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Finding } from '../data/checkData.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
-import type { VideoFormat } from '../video/datasets.ts';
+import { type VideoFormat, videoFormats } from '../video/videoFormats.ts';
 import { collect } from './arguments.ts';
 
 interface CheckDataOptions {
@@ -14,9 +14,6 @@ interface CheckDataOptions {
   readonly json?: boolean;
 }
 
-/** As in src/video/datasets.ts, which is not loaded for the help. */
-const formats = ['auto', 'folders', 'lists', 'ucf101', 'hmdb51', 'moments-in-time', 'kinetics'] satisfies VideoFormat[];
-
 /** `inkling check-data`: says whether a data set is right, and what is wrong with it. */
 export function checkDataCommand(): Command {
   return new Command('check-data')
@@ -28,7 +25,7 @@ export function checkDataCommand(): Command {
     .option('--set <key=value>', 'override a value of the configuration; may be given several times', collect)
     .addOption(new Option('--task <task>', 'what a folder is for (default: localization)').choices(['localization', 'openset']))
     .addOption(
-      new Option('--format <format>', 'openset: how the videos of a folder are labelled (default: auto)').choices(formats),
+      new Option('--format <format>', 'openset: how the videos of a folder are labelled (default: auto)').choices(videoFormats),
     )
     .addOption(new Option('--split <n>', 'openset: which published split (default: 1)').choices(['1', '2', '3']))
     .option('--decode', 'openset: decode every video, to count its frames and to see whether it can be')

@@ -3,16 +3,17 @@ import { z } from 'zod';
 import { resnetPresets, type TsmOptions } from '../backbones/index.ts';
 import type { ClipPlan, SamplingPlan } from '../video/clip.ts';
 import { multiView } from '../video/sampling.ts';
+import { videoFormats } from '../video/videoFormats.ts';
 
 const count = z.int().positive();
 const probability = z.number().min(0).max(1);
 const range = z.tuple([z.number().positive(), z.number().positive()]);
 const channels = z.tuple([z.number(), z.number(), z.number()]);
 
-/** How labels are found; see `src/video/datasets.ts`. */
+/** How labels are found, see `openVideoDataset`. */
 const source = {
   format: z
-    .enum(['auto', 'folders', 'lists', 'ucf101', 'hmdb51', 'moments-in-time', 'kinetics'])
+    .enum(videoFormats)
     .describe('How the videos are labelled: a folder a class, lists, or as a data set is published; auto: what is found.'),
   split: z.union([z.literal(1), z.literal(2), z.literal(3)]).describe('Which of the published splits.'),
 };

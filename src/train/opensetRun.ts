@@ -60,7 +60,7 @@ async function openVideos({ data }: OpensetConfig, video: VideoConfig, collector
   if (!video.unknown) return { kind: 'video', ...opened(split), split, video, warnings: own.warnings, files: own.files };
 
   const { exclude, ...source } = video.unknown;
-  const other = await openVideoDataset(source);
+  const other = await openVideoDataset({ ...source, part: 'test' });
   const strange = exclude.find(name => !other.classes.includes(name));
   if (strange !== undefined)
     throw new DataError(

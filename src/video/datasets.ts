@@ -8,10 +8,7 @@ import { isVideoName, readFolder } from './folderContent.ts';
 import type { ListedDataset, ListReader } from './listedDataset.ts';
 import { plainListFiles, readPlainLists } from './plainLists.ts';
 import { publishedFiles, readHmdb51, readKinetics, readMomentsInTime, readUcf101 } from './publishedLists.ts';
-
-/** How a data set says what its videos show. See docs/video.md. */
-export const videoFormats = ['auto', 'folders', 'lists', 'ucf101', 'hmdb51', 'moments-in-time', 'kinetics'] as const;
-export type VideoFormat = (typeof videoFormats)[number];
+import type { VideoFormat } from './videoFormats.ts';
 
 /** Where videos and labels are. */
 export interface VideoSource {

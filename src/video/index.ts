@@ -12,3 +12,4 @@ export * from './loader.ts';
 export * from './sampling.ts';
 export * from './transforms.ts';
 export * from './videoFiles.ts';
+export * from './videoFormats.ts';
