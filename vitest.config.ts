@@ -8,6 +8,7 @@ const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' as cons
  */
 export default defineConfig({
   test: {
+    globalSetup: 'tests/build.ts',
     projects: [
       { test: { ...common, name: 'unit', include: ['tests/**/*.test.ts'], exclude: ['tests/**/*.shared.test.ts'] } },
       { test: { ...common, name: 'shared', include: ['tests/**/*.shared.test.ts'] } },

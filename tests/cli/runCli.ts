@@ -1,8 +1,6 @@
 /** Runs the command line in a process of its own, as a user does. */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
-const entry = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+import { entry } from './entry.ts';
 
 export interface CliResult {
   readonly code: number | null;
@@ -16,7 +14,7 @@ export interface CliResult {
  */
 export function runCli(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}, under?: string): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const command = [process.execPath, '--import', import.meta.resolve('tsx'), entry, ...args];
+    const command = [process.execPath, entry, ...args];
     const [program, ...rest] = under === undefined ? command : ['sh', '-c', `${under} "$@"`, 'sh', ...command];
     const child = spawn(program, rest, { cwd, env: { ...process.env, INKLING_DEBUG: '', ...env } });
     let [stdout, stderr] = ['', ''];

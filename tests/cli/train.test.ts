@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { entry } from './entry.ts';
 import { runCli } from './runCli.ts';
 
 let dir = '';
@@ -17,9 +17,8 @@ const config = 'localization/synthetic/acm-net';
 
 /** Starts a training that goes on until it is stopped; resolves when it trains. */
 async function startLongRun(out: string): Promise<{ child: ChildProcess; stderr: () => string }> {
-  const entry = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
   const sets = ['--set', 'train.epochs=1000000', '--set', 'evaluation.start=999999'];
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), entry, 'train', config, '--out', out, ...sets], {
+  const child = spawn(process.execPath, [entry, 'train', config, '--out', out, ...sets], {
     cwd: dir,
   });
   let stderr = '';

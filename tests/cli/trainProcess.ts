@@ -2,9 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-
-const entry = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+import { entry } from './entry.ts';
 
 /** What dies: the process that was started, or every process of the command. */
 export type Victim = 'parent' | 'tree';
@@ -25,7 +23,7 @@ export interface TrainProcess {
 
 /** Starts `inkling ...args` in a process group of its own. */
 export function startTraining(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): TrainProcess {
-  const child: ChildProcess = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), entry, ...args], {
+  const child: ChildProcess = spawn(process.execPath, [entry, ...args], {
     cwd,
     detached: true,
     env: { ...process.env, INKLING_DEBUG: '', ...env },
