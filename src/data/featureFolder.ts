@@ -45,7 +45,7 @@ const folderSchema = z.looseObject({
   extractor: extractorSchema,
   items: z.array(itemSchema),
   /** Videos that gave no features, and why. */
-  failures: z.array(z.object({ video: z.string(), problem: z.string() })).optional(),
+  failures: z.array(z.looseObject({ video: z.string(), problem: z.string() })).optional(),
 });
 /** What `features.json` holds. */
 export type FeatureFolder = z.infer<typeof folderSchema>;
@@ -54,14 +54,22 @@ export type FeatureFolder = z.infer<typeof folderSchema>;
 export const featureFolderFile = 'features.json';
 
 /**
+ * Checks what a `features.json` holds.
+ * @param where its path, for messages
+ * @throws DataError naming the file and the key that is not as expected
+ */
+export function parseFeatureFolder(json: unknown, where: string): FeatureFolder {
+  const parsed = folderSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [{ path: place, message }] = parsed.error.issues;
+  throw new DataError(where, `${place.map(String).join('.') || 'content'}: ${message}`);
+}
+
+/**
  * Reads a folder's `features.json`; undefined if it has none.
  * @throws DataError naming the file and the key that is not as expected
  */
 export async function readFeatureFolder(dir: string): Promise<FeatureFolder | undefined> {
   const path = join(dir, featureFolderFile);
-  if (!(await exists(path))) return undefined;
-  const parsed = folderSchema.safeParse(await readJson(path));
-  if (parsed.success) return parsed.data;
-  const [{ path: place, message }] = parsed.error.issues;
-  throw new DataError(path, `${place.join('.') || 'content'}: ${message}`);
+  return (await exists(path)) ? parseFeatureFolder(await readJson(path), path) : undefined;
 }

@@ -107,7 +107,7 @@ function storedUncertainty(part: ScorePart, column: number, where: string): Pick
 
 function softmaxOf(logits: NDArray): NDArray {
   const [rows, classes] = logits.shape;
-  const values = Float64Array.from(logits.data as ArrayLike<number>);
+  const values = Float64Array.from(logits.data, Number);
   const out = new Float64Array(values.length);
   for (let i = 0; i < rows; i++) out.set(softmax(values.subarray(i * classes, (i + 1) * classes)), i * classes);
   return ndarray('float64', [rows, classes], out);
@@ -125,11 +125,12 @@ function finite(array: NDArray, where: string): Float64Array {
 }
 
 function checked(scores: OpenSetScores, where: string, score: string): OpenSetScores {
-  for (const [side, { uncertainty }] of [
+  for (const [side, part] of [
     ['known', scores.known],
     ['unknown', scores.unknown],
+    ['training', scores.training],
   ] as const) {
-    const bad = uncertainty.findIndex(value => Number.isNaN(value));
+    const bad = part?.uncertainty.findIndex(value => Number.isNaN(value)) ?? -1;
     if (bad >= 0) throw new DataError(where, `score ${score}: NaN for ${side} sample ${bad}`);
   }
   return scores;

@@ -40,8 +40,9 @@ export function partOf(arrays: Readonly<Record<string, NDArray>>, prefix: string
   const rows = label?.length ?? any?.shape[0] ?? 0;
   for (const name of ['conf', 'pred', 'unctt', 'softmax', 'logits', 'features']) {
     const array = get(name);
-    // Embeddings of two clips a video lie behind each other.
-    const fits = !array || array.shape[0] === rows || (isEmbedding(array) && array.shape[0] === 2 * rows);
+    // Embeddings of two clips a video lie behind each other; class scores of two clips would be scores of more videos.
+    const isPair = ['unctt', 'features'].includes(name) && isEmbedding(array) && array!.shape[0] === 2 * rows;
+    const fits = !array || array.shape[0] === rows || isPair;
     const axes = ['softmax', 'logits', 'features'].includes(name) ? [2] : name === 'unctt' ? [1, 2] : [1];
     if (array && (!fits || !axes.includes(array.shape.length) || array.shape.includes(0))) {
       throw new DataError(

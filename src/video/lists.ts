@@ -78,7 +78,7 @@ export function parseVideoList(text: string, where: string): ListedVideo[] {
 export function parseClassNames(text: string, where: string): string[] {
   const lines = linesOf(text);
   if (lines.length === 0) throw new DataError(where, 'expected a class a line, found none');
-  const found = lines.map(({ line }) => /^(\d+)\s+(\S.*)$/.exec(line));
+  const found = lines.map(({ line }) => /^(\d+)\s+(\S.*)$/s.exec(line));
   const names = found.every(match => match !== null)
     ? inOrder(
         found.map(([, at, name], i) => ({ at: Number(at), name, number: lines[i].number })),
@@ -169,6 +169,7 @@ export function parseHmdb51(
         throw new DataError(`${list}, line ${number}`, `expected "video.avi 0|1|2", found ${quoted(line)}`);
       return { path: `${name}/${words.before}`, label, line: number, use: words.last };
     });
+    if (all.length === 0) throw new DataError(list, 'expected lines "video.avi 0|1|2", found none');
     requireDistinct(all, list);
     return all.filter(({ use }) => use === hmdbParts[part]).map(({ use: _, ...video }) => video);
   });
@@ -263,7 +264,7 @@ function field({ fields, line }: CsvRow, column: number, expected: string, where
 }
 
 function sixDigits(text: string, where: string): string {
-  const seconds = Number(text);
-  if (!(seconds >= 0 && seconds < 1e6)) throw new DataError(where, `expected seconds, found ${quoted(text)}`);
+  const seconds = /^\d+(\.\d*)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds < 1e6)) throw new DataError(where, `expected seconds, found ${quoted(text)}`);
   return String(Math.trunc(seconds)).padStart(6, '0');
 }

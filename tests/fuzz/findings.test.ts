@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAnnotations } from '../../src/data/annotations.ts';
+import { parseClipIndex } from '../../src/data/clipIndex.ts';
 import { readJson } from '../../src/data/files.ts';
 import { DataError } from '../../src/data/formats/dataError.ts';
 import { parseJson } from '../../src/data/formats/json.ts';
@@ -14,8 +15,9 @@ import { parseTorchCheckpoint } from '../../src/data/formats/torchCheckpoint.ts'
 import { readZip } from '../../src/data/formats/zip.ts';
 import { parseClasses } from '../../src/data/labels.ts';
 import { parseLabelsCsv } from '../../src/data/labelsCsv.ts';
-import { fromNumbers, sizeOf } from '../../src/engine/ndarray.ts';
+import { fromNumbers, type NDArray, sizeOf } from '../../src/engine/ndarray.ts';
 import { parseDetections } from '../../src/localization/detections.ts';
+import { scoresFromArrays } from '../../src/openset/scoreFile.ts';
 import { loadLast } from '../../src/train/checkpoint.ts';
 import { loadConfig, parseConfig } from '../../src/train/config.ts';
 import { parseOverride, parseYaml } from '../../src/train/configFile.ts';
@@ -23,6 +25,7 @@ import { parseEpochRecords } from '../../src/train/epochRecord.ts';
 import { nearestKey } from '../../src/train/nearest.ts';
 import { parsePointer } from '../../src/train/pointer.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
+import { parseClassNames, parseHmdb51, parseKinetics, parseVideoList } from '../../src/video/lists.ts';
 import { folderOf, messageRejected, messageThrown } from '../data/builders.ts';
 import { zipOf } from './archive.ts';
 import { pickleOf, storageCode, torchLegacy } from './checkpoint.ts';
@@ -411,5 +414,76 @@ describe('a run from somebody else', () => {
 
   test('a JSON file that is cut off names itself', async () => {
     await expect(readJson(join(dir, 'bytes.json'))).rejects.toThrow(/bytes\.json: expected JSON \(/);
+  });
+});
+
+describe('lists of videos', () => {
+  test('half a million blanks in a line, which a pattern went over again and again', () => {
+    const line = `a${' '.repeat(500_000)}b`;
+    expect(messageThrown(() => parseHmdb51({ 'x_test_split1.txt': line }, 1, 'train', 'splits'))).toMatch(
+      /^splits\/x_test_split1\.txt, line 1: expected "video\.avi 0\|1\|2", found "a/,
+    );
+    expect(parseVideoList(line, 'x.txt')).toEqual([{ path: line, line: 1 }]);
+  });
+
+  test('a class of HMDB-51 with an empty list', () => {
+    expect(messageThrown(() => parseHmdb51({ 'x_test_split1.txt': '\n' }, 1, 'train', 'splits'))).toBe(
+      'splits/x_test_split1.txt: expected lines "video.avi 0|1|2", found none',
+    );
+  });
+
+  test('times in other notations', () => {
+    for (const time of ['0x10', '1e1', ' ', '-1', '']) {
+      const csv = `label,youtube_id,time_start,time_end\na,b,"${time}",20\n`;
+      expect(messageThrown(() => parseKinetics(csv, 'x.csv'))).toMatch(/^x\.csv, line 2: expected (seconds|a time), found/);
+    }
+  });
+
+  test('a line separator of Unicode within the name of a class', () => {
+    expect(parseClassNames('1 a\u2028b', 'x.txt')).toEqual(['a\u2028b']);
+  });
+});
+
+test('a class twice in an index of clips', () => {
+  const index = { classes: ['a', 'a'], items: [{ file: 'x', label: 'a' }] };
+  expect(messageThrown(() => parseClipIndex(index, 'index.json'))).toBe('index.json: classes: "a" is listed twice');
+});
+
+describe('score files', () => {
+  const numbers = (values: number[], width?: number): NDArray =>
+    fromNumbers(values, width === undefined ? [values.length] : [values.length / width, width]);
+  const labels = { ind_label: numbers([0, 1]), ood_label: numbers([5]) };
+
+  test('logits of two clips a video, which gave twice as many scores as videos', () => {
+    const arrays = { ...labels, ind_logits: numbers(new Array(12).fill(1), 3), ood_logits: numbers([1, 2, 3], 3) };
+    expect(messageThrown(() => scoresFromArrays(arrays, 'x.npz'))).toMatch(/^x\.npz: ind_logits: expected 2 rows/);
+  });
+
+  test('logits that are integers of 64 bits', () => {
+    const integers = fromNumbers([1, 0, 0, 3], [2, 2], 'int64');
+    const { known } = scoresFromArrays({ ...labels, ind_logits: integers, ood_logits: numbers([0, 0], 2) }, 'x.npz');
+    expect(known.uncertainty[0]).toBeCloseTo(1 / (1 + Math.E), 15);
+    expect(Array.from(known.prediction)).toEqual([0, 1]);
+  });
+
+  test('a training sample of no direction, whose OpenMax score was no number and would have set a threshold', () => {
+    const classLogits = (...classes: number[]): NDArray =>
+      numbers(
+        classes.flatMap(c => (c === 0 ? [1, 0] : [0, 1])),
+        2,
+      );
+    const arrays = {
+      ...labels,
+      ind_features: numbers([1, 2, 2, 1], 2),
+      ind_logits: classLogits(0, 1),
+      ood_features: numbers([1, 1], 2),
+      ood_logits: classLogits(0),
+      train_features: numbers([1, 3, 2, 5, 1, 4, 3, 1, 5, 1, 4, 2, 0, 0], 2),
+      train_logits: classLogits(0, 0, 0, 1, 1, 1, 0),
+      train_label: numbers([0, 0, 0, 1, 1, 1, 1]),
+    };
+    expect(messageThrown(() => scoresFromArrays(arrays, 'x.npz', { score: 'openmax' }))).toBe(
+      'x.npz: score openmax: NaN for training sample 6',
+    );
   });
 });

@@ -1,11 +1,14 @@
 /** Every format under test. */
+import { clipsFormat } from './clips.ts';
 import type { Format } from './format.ts';
 import { jsonFormat } from './json.ts';
+import { listsFormat } from './lists.ts';
 import { npyFormat } from './npy.ts';
 import { npzFormat } from './npz.ts';
 import { onnxFormat } from './onnx.ts';
 import { pickleFormat } from './pickle.ts';
 import { safetensorsFormat } from './safetensors.ts';
+import { scoresFormat } from './scores.ts';
 import { torchLegacyFormat, torchZipFormat } from './torch.ts';
 import { yamlFormat } from './yaml.ts';
 
@@ -19,4 +22,7 @@ export const formats: readonly Format[] = [
   onnxFormat,
   yamlFormat,
   jsonFormat,
+  listsFormat,
+  clipsFormat,
+  scoresFormat,
 ];
