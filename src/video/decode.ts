@@ -36,7 +36,7 @@ export interface DecodeOptions {
   readonly indices?: ArrayLike<number>;
   /** Frames in a batch. Default 16. */
   readonly batch?: number;
-  /** Threads of the decoder. Default: one for each core. */
+  /** Threads of the decoder and of the scaler. Default: one for each core. */
   readonly threads?: number;
   /** Told once, in one line without the file's name, that decoding met errors. */
   readonly onDamage?: (line: string) => void;
@@ -205,7 +205,7 @@ async function* decode(
   checkIndices(indices);
   const [height, width] = size ? size([facts.height, facts.width]) : [facts.height, facts.width];
   const bytes = height * width * 3;
-  const scaler = frameScaler(av, { height, width, orientation });
+  const scaler = frameScaler(av, { height, width, orientation, threads });
   const data = indices && indices.length === 0 ? new Uint8Array(0) : new Uint8Array(batch * bytes);
   const damage: Damage = { frames: 0, packets: 0, first: undefined };
   const clock = frameClock(positiveRatio(opened.stream.timeBase), facts.framesPerSecond);
