@@ -1,7 +1,8 @@
 /**
  * Frame counts and pixels beside PyAV, whose wheels hold FFmpeg libraries of their own, and counts beside what `ffprobe` found:
- * `tsx bench/media.ts FOLDER [--python python3]`. FOLDER holds video files and may hold an `index.json` `[{file, ffprobe: {nb_read_frames} | null}]`.
- * Nothing is scaled; every pixel of every frame is compared.
+ * `tsx bench/media.ts FOLDER [--python python3] [--threads 0]`. FOLDER holds video files and may hold an `index.json` `[{file, ffprobe: {nb_read_frames} | null}]`.
+ * Nothing is scaled; every pixel of every frame is compared. What a decoder makes of damaged frames depends on the timing of its threads: with
+ * `--threads 1` it does not.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { videoEndings } from '../src/video/videoFiles.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { python: { type: 'string', default: 'python3' } },
+  options: { python: { type: 'string', default: 'python3' }, threads: { type: 'string', default: '0' } },
 });
 const [folder] = positionals;
 const peer = new URL('./pyav/frames.py', import.meta.url).pathname;
@@ -31,7 +32,7 @@ interface Comparison {
 }
 
 async function compare(path: string): Promise<Comparison> {
-  const child = spawn(values.python, [peer, path], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(values.python, [peer, path, values.threads], { stdio: ['ignore', 'pipe', 'ignore'] });
   const theirs = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let held: Buffer = Buffer.alloc(0);
   /** The next bytes of the peer; fewer at its end. */
@@ -52,6 +53,7 @@ async function compare(path: string): Promise<Comparison> {
     let warning: string | undefined;
     const batches = (await openVideo(path)).frames({
       batch: 4,
+      threads: Number(values.threads),
       onDamage: line => {
         warning = line;
       },

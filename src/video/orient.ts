@@ -54,10 +54,6 @@ export function orient(
   { a, b, c, d }: Orientation,
   to: Uint8Array,
 ): void {
-  if (a === 1 && d === 1 && stride === 3 * width) {
-    to.set(from.subarray(0, 3 * height * width));
-    return;
-  }
   if (a === 1 && d === 1) {
     for (let y = 0; y < height; y++) to.set(from.subarray(y * stride, y * stride + 3 * width), 3 * y * width);
     return;

@@ -36,8 +36,8 @@ export function frameScaler(av: Av, { height, width, orientation, threads }: Sca
   rgb.format = av.AV_PIX_FMT_RGB24;
   rgb.colorSpace = av.AVCOL_SPC_RGB;
   rgb.colorRange = av.AVCOL_RANGE_JPEG;
-  // Rows without gaps, to be taken in one copy.
-  rgb.getBuffer(1);
+  // Rows padded as libswscale wants them: without that it writes wrong pixels, and says nothing.
+  rgb.getBuffer(0);
   const [pixels] = rgb.data!;
   const stride = rgb.linesize[0];
   return {
