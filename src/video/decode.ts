@@ -193,7 +193,10 @@ interface Damage {
 }
 
 function damageLine(damaged: number, frames: number, first: string | undefined): string {
-  const which = damaged > 0 ? `${damaged} of its ${frames} frames are damaged` : `its ${frames} frames may not be all`;
+  const which =
+    damaged > 0
+      ? `${damaged} of its ${frames} frames ${damaged === 1 ? 'is' : 'are'} damaged`
+      : `its ${frames} frames may not be all`;
   return `decoding met errors, ${which}${first === undefined ? '' : ` (first: ${first})`}`;
 }
 
