@@ -1,9 +1,9 @@
 /** Data sets of trimmed clips as features on disk, one class a clip (Node only). */
 import { readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { z } from 'zod';
+import { readFeatureIndex } from './featureIndex.ts';
 import { type FeatureCache, type Features, readFeatures } from './features.ts';
-import { exists, readJson } from './files.ts';
+import { exists } from './files.ts';
 import { DataError, messageOf } from './formats/dataError.ts';
 
 /** A clip of one class. */
@@ -32,13 +32,8 @@ export interface ClipDatasetOptions {
   readonly cache?: FeatureCache;
 }
 
-const indexSchema = z.object({
-  classes: z.array(z.string().min(1)).min(1).optional(),
-  items: z.array(z.object({ file: z.string().min(1), label: z.string().min(1).optional() })).min(1),
-});
-
 /**
- * Opens a folder of clips: labels from `index.json` or `features.json` (`{classes?, items: [{file, label}]}`), else from a folder for each
+ * Opens a folder of clips: labels from `index.json` or `features.json` ({@link readFeatureIndex}), else from a folder for each
  * class with `.npy` files in it. Classes are in the order of `classes`, else of the alphabet. Features are read when `load` is called.
  * @throws DataError naming the file: no labels, a label that is no class, an item without a label or outside the folder
  */
@@ -62,36 +57,8 @@ interface Labelled {
 
 /** Labels from an index file; undefined if there is none. */
 async function indexed(dir: string): Promise<Labelled | undefined> {
-  for (const name of ['index.json', 'features.json']) {
-    const path = join(dir, name);
-    if (!(await exists(path))) continue;
-    const parsed = indexSchema.safeParse(await readJson(path));
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
-      throw new DataError(path, `${issue.path.map(String).join('.') || 'the file'}: ${message}`);
-    }
-    const labelled = parsed.data.items.map(({ file, label }, i) => {
-      if (label === undefined) throw new DataError(path, `items[${i}]: expected a label for ${file}, found none`);
-      if (posix.isAbsolute(file) || file.split(/[\\/]/).includes('..'))
-        throw new DataError(path, `items[${i}].file: expected a file in the folder, found ${JSON.stringify(file)}`);
-      return { file, label };
-    });
-    const files = new Set(labelled.map(({ file }) => file));
-    if (files.size < labelled.length) {
-      const twice = labelled.find(({ file }, i) => labelled.findIndex(other => other.file === file) < i)?.file;
-      throw new DataError(path, `${twice} is listed twice`);
-    }
-    const classes = parsed.data.classes ?? [...new Set(labelled.map(({ label }) => label))].sort();
-    const strange = labelled.findIndex(({ label }) => !classes.includes(label));
-    if (strange >= 0)
-      throw new DataError(
-        path,
-        `items[${strange}].label: expected one of classes, found ${JSON.stringify(labelled[strange].label)}`,
-      );
-    return { classes, labelled, files: [path] };
-  }
-  return undefined;
+  const index = await readFeatureIndex(dir);
+  return index && { classes: index.classes, labelled: index.items, files: [index.path] };
 }
 
 /** A class for each folder that has features in it. */

@@ -5,6 +5,7 @@ export * from './clips.ts';
 export { describeFile } from './describe/describeFile.ts';
 export { describeFeatureFolder } from './describe/describeFolder.ts';
 export * from './describe/description.ts';
+export * from './featureIndex.ts';
 export * from './features.ts';
 export * from './files.ts';
 export * from './formats/dataError.ts';

@@ -16,7 +16,7 @@ const data = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'The data folder: features with index.json, or a folder a class; relative to the current directory; --data overrides it.',
+      'The data folder: features with index.json or features.json, or a folder a class; relative to the current directory; --data overrides it.',
     ),
   known: z
     .union([count, z.array(z.string().min(1)).min(2)], { error: 'a number of classes, or a list of at least two names' })
