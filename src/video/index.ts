@@ -6,6 +6,7 @@ export * from './decode.ts';
 export * from './extract.ts';
 export * from './lists.ts';
 export * from './loader.ts';
+export * from './runtime.ts';
 export * from './sampling.ts';
 export * from './transforms.ts';
 export * from './videoFiles.ts';
