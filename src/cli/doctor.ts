@@ -85,6 +85,7 @@ function allocatorState(): { settings: Record<string, string>; note: string } {
         .join(' ')}`,
     };
   }
-  const note = process.platform === 'linux' ? 'train, test, predict and extract set it themselves' : 'nothing to set on this platform';
+  const note =
+    process.platform === 'linux' ? 'train, test, predict and extract set it themselves' : 'nothing to set on this platform';
   return { settings, note };
 }
