@@ -1,10 +1,11 @@
 import { Command } from 'commander';
+import type { VideoRuntime } from '../video/runtime.ts';
 import { allocatorSettings } from './allocator.ts';
 
 /** `inkling doctor`: what this machine offers. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('show versions, devices, cores, memory and allocator settings')
+    .description('show versions, devices, video codecs, cores, memory and allocator settings')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ inkling doctor')
     .action(runDoctor);
@@ -26,6 +27,7 @@ async function runDoctor({ json }: { readonly json?: boolean }): Promise<void> {
     ['memory', `${bytesText(memory.total)}, ${bytesText(memory.free)} free`],
     ['ONNX Runtime', facts.onnxruntime],
     ['devices', facts.devices.map(({ device, problem }) => (problem === null ? device : `${device} (not usable)`)).join(', ')],
+    ['video', videoText(facts.video)],
     ['allocator', allocator.note],
   ];
   printLines(rows.map(([name, value]) => `${name.padEnd(14)}${value}`));
@@ -34,6 +36,7 @@ async function runDoctor({ json }: { readonly json?: boolean }): Promise<void> {
 async function gather() {
   const os = await import('node:os');
   const { packageVersion } = await import('../train/packageVersion.ts');
+  const { videoRuntime } = await import('../video/runtime.ts');
   const { env: runtime } = await import('onnxruntime-common');
   return {
     inkling: packageVersion(),
@@ -43,8 +46,15 @@ async function gather() {
     memory: { total: os.totalmem(), free: os.freemem() },
     onnxruntime: runtime.versions.node ?? runtime.versions.common,
     devices: await probeDevices(),
+    video: await videoRuntime(),
     allocator: allocatorState(),
   };
+}
+
+function videoText({ problem, ffmpeg, license, decoders, missing, ...runtime }: VideoRuntime): string {
+  if (problem !== null) return `none works: ${problem}`;
+  const lacks = missing.length > 0 ? `; not ${missing.join(', ')}` : '';
+  return `FFmpeg ${ffmpeg} (${license}) in ${runtime.package}; decodes ${decoders.join(', ')}${lacks}`;
 }
 
 /** A device this installation was built for, and why it cannot be used here (null: it can). */
@@ -75,6 +85,7 @@ function allocatorState(): { settings: Record<string, string>; note: string } {
         .join(' ')}`,
     };
   }
-  const note = process.platform === 'linux' ? 'train, test and predict set it themselves' : 'nothing to set on this platform';
+  const note =
+    process.platform === 'linux' ? 'train, test, predict and extract set it themselves' : 'nothing to set on this platform';
   return { settings, note };
 }

@@ -36,6 +36,8 @@ export interface Annotations {
   readonly videos: ReadonlyMap<string, VideoAnnotation>;
   /** Instances that end after the stated duration. They are kept: published results count them. */
   readonly pastDuration: readonly PastDuration[];
+  /** Class names in order, where the file lists them (an index of feature files does). */
+  readonly classes?: readonly string[];
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

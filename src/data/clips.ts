@@ -1,9 +1,9 @@
 /** Data sets of trimmed clips as features on disk, one class a clip (Node only). */
 import { readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { type ClipIndex, parseClipIndex } from './clipIndex.ts';
+import { readFeatureIndex } from './featureIndex.ts';
 import { type FeatureCache, type Features, readFeatures } from './features.ts';
-import { exists, readJson } from './files.ts';
+import { exists } from './files.ts';
 import { DataError, messageOf } from './formats/dataError.ts';
 
 /** A clip of one class. */
@@ -33,7 +33,7 @@ export interface ClipDatasetOptions {
 }
 
 /**
- * Opens a folder of clips: labels from `index.json` or `features.json` (`{classes?, items: [{file, label}]}`), else from a folder for each
+ * Opens a folder of clips: labels from `index.json` or `features.json` ({@link readFeatureIndex}), else from a folder for each
  * class with `.npy` files in it. Classes are in the order of `classes`, else of the alphabet. Features are read when `load` is called.
  * @throws DataError naming the file: no labels, a label that is no class, an item without a label or outside the folder
  */
@@ -50,17 +50,17 @@ export async function openClipDataset(options: ClipDatasetOptions): Promise<Clip
   return { classes, items, files };
 }
 
-interface Labelled extends ClipIndex {
+interface Labelled {
+  readonly classes: readonly string[];
+  /** Files relative to the folder; labels are among the classes. */
+  readonly items: readonly { readonly file: string; readonly label: string }[];
   readonly files: readonly string[];
 }
 
 /** Labels from an index file; undefined if there is none. */
 async function indexed(dir: string): Promise<Labelled | undefined> {
-  for (const name of ['index.json', 'features.json']) {
-    const path = join(dir, name);
-    if (await exists(path)) return { ...parseClipIndex(await readJson(path), path), files: [path] };
-  }
-  return undefined;
+  const index = await readFeatureIndex(dir);
+  return index && { classes: index.classes, items: index.items, files: [index.path] };
 }
 
 /** A class for each folder that has features in it. */

@@ -2,11 +2,11 @@
 export * from './annotations.ts';
 export * from './checkClips.ts';
 export * from './checkData.ts';
-export * from './clipIndex.ts';
 export * from './clips.ts';
 export { describeFile } from './describe/describeFile.ts';
 export { describeFeatureFolder } from './describe/describeFolder.ts';
 export * from './describe/description.ts';
+export * from './featureIndex.ts';
 export * from './features.ts';
 export * from './files.ts';
 export * from './formats/dataError.ts';

@@ -1,6 +1,7 @@
 /** Data sets of untrimmed videos as features on disk (Node only). */
 import { join, resolve } from 'node:path';
 import { type Annotations, type Instance, parseAnnotations, pastDurationWarning, type VideoAnnotation } from './annotations.ts';
+import { type FeatureIndex, indexFiles, parseFeatureIndex } from './featureIndex.ts';
 import { type FeatureCache, type FeatureFiles, type Features, featureLocator, readFeatures } from './features.ts';
 import { exists, readJson, readText } from './files.ts';
 import { DataError } from './formats/dataError.ts';
@@ -41,13 +42,16 @@ export interface VideoDataset {
 /** Where a data set is, and what differs from the THUMOS14 layout. All paths are relative to `dir`. */
 export interface VideoDatasetOptions {
   readonly dir: string;
-  /** ActivityNet-style JSON, or CSV `video,label[,subset]`. Default: `gt.json`, else `labels.csv`. */
+  /**
+   * ActivityNet-style JSON, CSV `video,label[,subset]`, or an index `{classes?, items: [{file, label, subset?}]}`. Default: the first that is there of
+   * `gt.json`, `labels.csv`, `index.json` and `features.json`.
+   */
   readonly annotations?: string;
   /** List of the videos to train on. Default: `split_train.txt` if it exists, else the subset decides. */
   readonly splitTrain?: string;
   /** List of the videos to test on. Default: `split_test.txt` if it exists, else the subset decides. */
   readonly splitTest?: string;
-  /** Class names in order. Default: `classes.json` if it exists, else the labels in order of first appearance. */
+  /** Class names in order. Default: `classes.json` if it exists, else those of the index, else the labels in order of first appearance. */
   readonly classes?: readonly string[];
   /** Subset to train on where there is no split list. Default: {@link guessSubsets}. */
   readonly trainSubset?: string;
@@ -91,11 +95,15 @@ export async function surveyVideoDataset(options: VideoDatasetOptions): Promise<
 
   const { train, test, testSubset, files } = await divide(annotations, annotationsPath, options, warnings);
   const listed = new Set([...train, ...test]);
-  const classes = await classList(options, () => classesOf([...annotations.videos.values()].filter(video => listed.has(video))));
+  const classes = await classList(
+    options,
+    () => annotations.classes ?? classesOf([...annotations.videos.values()].filter(video => listed.has(video))),
+  );
 
   const missing: DataError[] = [];
   const items = async (videos: readonly VideoAnnotation[], folder: string | undefined, usual: string): Promise<VideoItem[]> => {
-    const features = folder ?? ((await exists(join(dir, usual))) ? usual : '.');
+    // An index says where its files are, from the folder.
+    const features = folder ?? (annotations.classes === undefined && (await exists(join(dir, usual))) ? usual : '.');
     const locate = featureLocator(resolve(dir, features));
     return Promise.all(
       videos.map(async video => {
@@ -137,25 +145,42 @@ async function load(files: FeatureFiles | DataError, { featureWidth, cache }: Vi
   return readFeatures(files, { width: featureWidth, cache });
 }
 
+/** Names of annotation files, the first that is there counts. */
+const usualAnnotations: readonly string[] = ['gt.json', 'labels.csv', ...indexFiles];
+
 async function pathOfAnnotations({ dir, annotations }: VideoDatasetOptions): Promise<string> {
   if (annotations !== undefined) return resolve(dir, annotations);
-  for (const usual of ['gt.json', 'labels.csv']) {
+  for (const usual of usualAnnotations) {
     const path = join(dir, usual);
     if (await exists(path)) return path;
   }
-  throw new DataError(dir, 'expected annotations in gt.json or labels.csv, found neither');
+  throw new DataError(dir, `expected annotations in ${usualAnnotations.join(', ')}, found none of them`);
 }
 
 /**
- * Reads annotations: `.csv` as `video,label[,subset]`, anything else as ActivityNet-style JSON.
+ * Reads annotations: `.csv` as `video,label[,subset]`, JSON with the key `items` as an index of feature files, whose names without the ending are
+ * those of the videos, anything else as ActivityNet-style JSON.
  * @throws DataError naming the file if it is missing or wrong
  */
 export async function readAnnotations(path: string): Promise<Annotations> {
   if (path.toLowerCase().endsWith('.csv')) return parseLabelsCsv(await readText(path), path);
-  return parseAnnotations(await readJson(path), path);
+  const json = await readJson(path);
+  return isIndex(json) ? indexAnnotations(parseFeatureIndex(json, path)) : parseAnnotations(json, path);
 }
 
-async function classList({ dir, classes }: VideoDatasetOptions, fromLabels: () => string[]): Promise<readonly string[]> {
+const isIndex = (json: unknown): boolean => typeof json === 'object' && json !== null && 'items' in json;
+
+function indexAnnotations({ path, items, classes }: FeatureIndex): Annotations {
+  const videos = new Map<string, VideoAnnotation>();
+  for (const { file, label, subset, duration } of items) {
+    const name = file.replace(/\.np[yz]$/i, '');
+    if (videos.has(name)) throw new DataError(path, `the video ${JSON.stringify(name)} has two files`);
+    videos.set(name, { name, subset, duration, labels: [label], instances: [{ label }] });
+  }
+  return { videos, pastDuration: [], classes };
+}
+
+async function classList({ dir, classes }: VideoDatasetOptions, fromLabels: () => readonly string[]): Promise<readonly string[]> {
   if (classes !== undefined) return parseClasses(classes, 'classes');
   const [path] = await fileOfClasses(dir);
   return path === undefined ? fromLabels() : parseClasses(await readJson(path), path);

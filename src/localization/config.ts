@@ -62,7 +62,9 @@ const data = z.strictObject({
   dir: path.describe(
     'The data folder, relative to the current directory; --data overrides it. The files below are looked up in it.',
   ),
-  annotations: optionalPath.describe('ActivityNet-style JSON, or CSV video,label[,subset]; null: gt.json, else labels.csv.'),
+  annotations: optionalPath.describe(
+    'ActivityNet-style JSON, CSV video,label[,subset], or an index; null: gt.json, else labels.csv, index.json, features.json.',
+  ),
   groundTruth: optionalPath.describe('A second annotation file, with segments, for mAP; null: the annotations themselves.'),
   trainSplit: optionalPath.describe('List of training videos; null: split_train.txt, else the subset decides.'),
   testSplit: optionalPath.describe('List of test videos; null: split_test.txt, else the subset decides.'),

@@ -19,7 +19,7 @@ const data = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'The data folder: features with index.json, a folder a class, or videos (see video); relative to the current directory; --data overrides it.',
+      'The data folder: features with index.json or features.json, a folder a class, or videos (see video); relative to the current directory; --data overrides it.',
     ),
   known: z
     .union([count, z.array(z.string().min(1)).min(2)], { error: 'a number of classes, or a list of at least two names' })

@@ -1,6 +1,6 @@
 /** Data sets of a folder of videos for each class, or with an `index.json` (Node only). */
 import { join } from 'node:path';
-import { parseClipIndex } from '../data/clipIndex.ts';
+import { parseFeatureIndex } from '../data/featureIndex.ts';
 import { exists, readJson } from '../data/files.ts';
 import { DataError } from '../data/formats/dataError.ts';
 import { findListed, type VideoPart } from './findListed.ts';
@@ -47,7 +47,7 @@ export async function readClassFolders(dir: string, part?: VideoPart): Promise<F
 }
 
 async function readIndex(dir: string, path: string): Promise<FolderDataset> {
-  const { classes, items } = parseClipIndex(await readJson(path), path);
+  const { classes, items } = parseFeatureIndex(await readJson(path), path);
   const features = items.find(({ file }) => /\.np[yz]$/i.test(file));
   if (features) throw new DataError(path, `expected videos, found features (${features.file})`);
   const numbers = new Map(classes.map((name, i) => [name, i]));

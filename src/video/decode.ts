@@ -36,7 +36,7 @@ export interface DecodeOptions {
   readonly indices?: ArrayLike<number>;
   /** Frames in a batch. Default 16. */
   readonly batch?: number;
-  /** Threads of the decoder. Default: one for each core. */
+  /** Threads of the decoder and of the scaler. Default: one for each core. */
   readonly threads?: number;
   /** Told once, in one line without the file's name, that decoding met errors. */
   readonly onDamage?: (line: string) => void;
@@ -193,7 +193,10 @@ interface Damage {
 }
 
 function damageLine(damaged: number, frames: number, first: string | undefined): string {
-  const which = damaged > 0 ? `${damaged} of its ${frames} frames are damaged` : `its ${frames} frames may not be all`;
+  const which =
+    damaged > 0
+      ? `${damaged} of its ${frames} frames ${damaged === 1 ? 'is' : 'are'} damaged`
+      : `its ${frames} frames may not be all`;
   return `decoding met errors, ${which}${first === undefined ? '' : ` (first: ${first})`}`;
 }
 
@@ -205,7 +208,7 @@ async function* decode(
   checkIndices(indices);
   const [height, width] = size ? size([facts.height, facts.width]) : [facts.height, facts.width];
   const bytes = height * width * 3;
-  const scaler = frameScaler(av, { height, width, orientation });
+  const scaler = frameScaler(av, { height, width, orientation, threads });
   const data = indices && indices.length === 0 ? new Uint8Array(0) : new Uint8Array(batch * bytes);
   const damage: Damage = { frames: 0, packets: 0, first: undefined };
   const clock = frameClock(positiveRatio(opened.stream.timeBase), facts.framesPerSecond);

@@ -1,5 +1,5 @@
 /** Features of videos from a frozen backbone, written as a feature folder (Node only). */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type Extractor,
@@ -8,7 +8,7 @@ import {
   featureFolderFile,
   readFeatureFolder,
 } from '../data/featureFolder.ts';
-import { isOutOfSpace, writeFileAtomic } from '../data/files.ts';
+import { isOutOfSpace, isTemporaryFile, writeFileAtomic } from '../data/files.ts';
 import { DataError, messageOf } from '../data/formats/dataError.ts';
 import { createRowFile } from '../data/rowFile.ts';
 import type { Backbone } from './backbone.ts';
@@ -62,6 +62,7 @@ export async function extractFeatures(
   const { out, signal, onWarning, onProgress } = options;
   const extractor = describe(backbone, options);
   await mkdir(out, { recursive: true });
+  await removeTemporaryFiles(videos, out);
   const before = await readFeatureFolder(out);
   if (before) checkSame(before.extractor, extractor, out);
   const items = new Map<string, FeatureItem>((before?.items ?? []).map(item => [item.file, item]));
@@ -145,6 +146,15 @@ function checkSame(before: Extractor, now: Extractor, out: string): void {
   );
 }
 
+/** Removes what a killed extraction left half written, in the folders that this one writes to. */
+async function removeTemporaryFiles(videos: readonly VideoFile[], out: string): Promise<void> {
+  const folders = new Set([out, ...videos.map(({ name }) => dirname(join(out, name)))]);
+  for (const folder of folders) {
+    const names = (await isFolder(folder)) ? await readdir(folder) : [];
+    for (const name of names) if (isTemporaryFile(name)) await rm(join(folder, name), { force: true });
+  }
+}
+
 async function saveFolder(out: string, { failures, ...folder }: FeatureFolder): Promise<void> {
   const content = { ...folder, ...(failures && failures.length > 0 ? { failures } : {}) };
   await writeFileAtomic(join(out, featureFolderFile), `${JSON.stringify(content, null, 1)}\n`);
@@ -152,6 +162,10 @@ async function saveFolder(out: string, { failures, ...folder }: FeatureFolder): 
 
 async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
 
 /** The features of one video; undefined if it was stopped on the way. @throws VideoProblem if the video is to blame */

@@ -9,6 +9,7 @@ export * from './extract.ts';
 export type { VideoPart } from './findListed.ts';
 export * from './lists.ts';
 export * from './loader.ts';
+export * from './runtime.ts';
 export * from './sampling.ts';
 export * from './transforms.ts';
 export * from './videoFiles.ts';

@@ -101,7 +101,11 @@ const badData: readonly (readonly [string, (data: string) => Promise<void>, stri
     data => writeFile(join(data, 'split_train.txt'), 'synthetic_train_001\nsynthetic_train_999\n'),
     'DATA/split_train.txt: video "synthetic_train_999" is not in DATA/gt.json',
   ],
-  ['no annotations', data => rm(join(data, 'gt.json')), 'DATA: expected annotations in gt.json or labels.csv, found neither'],
+  [
+    'no annotations',
+    data => rm(join(data, 'gt.json')),
+    'DATA: expected annotations in gt.json, labels.csv, index.json, features.json, found none of them',
+  ],
   [
     'a subset without videos',
     async data => {

@@ -29,6 +29,7 @@ describe('help', () => {
       'predict',
       'eval',
       'export',
+      'extract',
       'import',
       'runs',
       'inspect',
@@ -50,6 +51,7 @@ describe('help', () => {
     [['check-data']],
     [['import']],
     [['export']],
+    [['extract']],
     [['inspect']],
     [['print-config']],
     [['doctor']],
@@ -153,10 +155,17 @@ describe('doctor', () => {
       devices: string[];
       cpu: { cores: number };
       allocator: { settings: unknown };
+      video: { package: string; ffmpeg: string; license: string; decoders: string[]; missing: string[]; problem: unknown };
     };
     expect(facts.node).toBe(process.versions.node);
     expect(facts.devices).toContainEqual({ device: 'cpu', problem: null });
     expect(facts.cpu.cores).toBeGreaterThan(0);
+    const { video } = facts;
+    expect(video).toMatchObject({ problem: null, package: expect.stringMatching(/^node-av \d+\.\d+\.\d+/) });
+    expect(video.ffmpeg).toMatch(/^\d+\.\d+/);
+    expect(video.license).toMatch(/^L?GPL [23]/);
+    expect(video.decoders).toEqual(expect.arrayContaining(['h264', 'hevc', 'vp9', 'av1', 'mpeg4', 'prores']));
+    expect(video.missing.filter(name => video.decoders.includes(name))).toEqual([]);
     expect(facts.allocator.settings).toEqual({ MALLOC_TRIM_THRESHOLD_: '77' });
   });
 });

@@ -57,8 +57,23 @@ describe('openClipDataset', () => {
   });
 
   it.each([
+    ['numbers', undefined, [10, 2], ['2', '10'], [1, 0]],
+    ['places', ['walk', 'run'], [1, 0], ['walk', 'run'], [1, 0]],
+  ])('takes labels that are %s', async (name, classes, [one, two], expected, labels) => {
+    const items = [
+      { file: 'one.npy', label: one },
+      { file: 'two.npy', label: two },
+    ];
+    const dataset = await openClipDataset({ dir: await folder(name, { classes, items }, 'features.json') });
+    expect([dataset.classes, dataset.items.map(({ label }) => label)]).toEqual([expected, labels]);
+  });
+
+  it.each([
     ['no-label', { items: [{ file: 'one.npy' }] }, 'items[0]: expected a label for one.npy, found none'],
     ['strange', { classes: ['run'], items }, 'items[1].label: expected one of classes, found "jump"'],
+    ['beyond', { classes: ['run'], items: [{ file: 'one.npy', label: 1 }] }, 'items[0].label: expected one of classes, found 1'],
+    ['negative', { items: [{ file: 'one.npy', label: -1 }] }, 'items.0.label: too small: expected number to be >=0'],
+    ['same-class', { classes: ['run', 'run'], items }, 'classes: "run" is listed twice'],
     ['outside', { items: [{ file: '../x.npy', label: 'a' }] }, 'items[0].file: expected a file in the folder, found "../x.npy"'],
     ['twice', { items: [items[0], items[0]] }, 'one.npy is listed twice'],
     ['no-items', { items: [] }, 'items: too small: expected array to have >=1 items'],

@@ -133,7 +133,12 @@ describe('openVideoDataset', () => {
   });
 
   test.each([
-    ['no annotations', { 'gt.json': undefined }, {}, 'DIR: expected annotations in gt.json or labels.csv, found neither'],
+    [
+      'no annotations',
+      { 'gt.json': undefined },
+      {},
+      'DIR: expected annotations in gt.json, labels.csv, index.json, features.json, found none of them',
+    ],
     [
       'a split naming a strange video',
       { 'split_test.txt': 'ghost\n' },
@@ -220,5 +225,73 @@ describe('checkData', () => {
     expect(finding.level).toBe('error');
     expect(finding.message).toContain(`${dir}/gt.json: expected JSON`);
     expect(others).toEqual([]);
+  });
+});
+
+describe('an index as annotations', () => {
+  const features = { 'walk/a.npy': counting(3, 4), 'b.npy': counting(2, 4, 50), 'train/c.npy': counting(2, 4, 100) };
+  const items = [
+    { file: 'walk/a.npy', label: 'run', duration: 3.5 },
+    { file: 'b.npy', label: 'jump', subset: 'test' },
+    { file: 'train/c.npy', label: 'jump', subset: 'train' },
+  ];
+  const open = async (files: Readonly<Record<string, unknown>>) => {
+    const { dir, remove } = await folderOf({ ...features, ...files });
+    cleanUp.push(remove);
+    return openVideoDataset({ dir });
+  };
+
+  test.each(['index.json', 'features.json'])('%s: files are where it says, whatever folders there are', async file => {
+    const set = await open({ [file]: { classes: ['sit', 'jump', 'run'], items } });
+    expect(set.classes).toEqual(['sit', 'jump', 'run']);
+    expect(set.train.map(({ name, label }) => [name, [...label]])).toEqual([['train/c', [0, 1, 0]]]);
+    expect(set.test.map(({ name, label, instances }) => [name, [...label], instances])).toEqual([
+      ['b', [0, 1, 0], [{ label: 'jump' }]],
+    ]);
+    expect((await set.train[0].load()).data[0]).toBe(100);
+  });
+
+  test('without subsets everything trains; a split list divides', async () => {
+    const plain = items.map(({ subset, ...item }) => item);
+    const all = await open({ 'index.json': { items: plain } });
+    expect([all.classes, all.train.map(({ name }) => name), all.test.length]).toEqual([
+      ['jump', 'run'],
+      ['walk/a', 'b', 'train/c'],
+      0,
+    ]);
+    expect(all.train.map(({ duration }) => duration)).toEqual([3.5, undefined, undefined]);
+    const divided = await open({
+      'index.json': { items: plain },
+      'split_test.txt': 'b\n',
+      'split_train.txt': 'walk/a\ntrain/c\n',
+    });
+    expect([divided.train.length, divided.test.map(({ name }) => name)]).toEqual([2, ['b']]);
+  });
+
+  test('other annotations come first', async () => {
+    const set = await open({ 'labels.csv': 'video,label\nc,sit\n', 'features.json': { items: [{ file: 'b.npy' }] } });
+    expect([set.classes, set.train.map(({ name }) => name)]).toEqual([['sit'], ['c']]);
+  });
+
+  test.each([
+    ['no label', [{ file: 'b.npy' }], 'items[0]: expected a label for b.npy, found none'],
+    [
+      'two files of a video',
+      [
+        { file: 'b.npy', label: 'a' },
+        { file: 'b.npz', label: 'a' },
+      ],
+      'the video "b" has two files',
+    ],
+    [
+      'a missing file',
+      [{ file: 'no.npy', label: 'a' }],
+      'features of "no" in DIR: no such file: looked for no.npy, no.npz, and rgb/no.npy with flow/no.npy',
+    ],
+  ])('%s is named', async (_, wrong, message) => {
+    const { dir, remove } = await folderOf({ ...features, 'index.json': { items: wrong } });
+    cleanUp.push(remove);
+    const said = (await messageRejected(openVideoDataset({ dir }))).replaceAll(dir, 'DIR');
+    expect(said).toBe(message.startsWith('features of') ? message : `DIR/index.json: ${message}`);
   });
 });

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAnnotations } from '../../src/data/annotations.ts';
-import { parseClipIndex } from '../../src/data/clipIndex.ts';
+import { parseFeatureIndex } from '../../src/data/featureIndex.ts';
 import { readJson } from '../../src/data/files.ts';
 import { DataError } from '../../src/data/formats/dataError.ts';
 import { parseJson } from '../../src/data/formats/json.ts';
@@ -446,7 +446,7 @@ describe('lists of videos', () => {
 
 test('a class twice in an index of clips', () => {
   const index = { classes: ['a', 'a'], items: [{ file: 'x', label: 'a' }] };
-  expect(messageThrown(() => parseClipIndex(index, 'index.json'))).toBe('index.json: classes: "a" is listed twice');
+  expect(messageThrown(() => parseFeatureIndex(index, 'index.json'))).toBe('index.json: classes: "a" is listed twice');
 });
 
 describe('score files', () => {

@@ -103,3 +103,23 @@ describe('openVideo', () => {
     ]);
   });
 });
+
+// Where rows are not padded as libswscale wants them, it writes over their ends.
+test.each([340, 334, 322])('every pixel of a width of %i is right, scaled or not', async width => {
+  const path = join(dir, `grey${width}.mkv`);
+  // Eight stripes of grey.
+  const luma = (y: number): number => 16 + 25 * (y >> 3);
+  await writeVideo(path, { frames: 2, height: 64, width, isYuv: true, pixel: (_, y) => [luma(y), 128, 128] });
+  const [{ data }] = (await decoded(path)).batches;
+  const wrong = data.findIndex((found, at) => {
+    const y = Math.floor(at / (3 * width)) % 64;
+    return Math.abs(found - ((luma(y) - 16) * 255) / 219) > 1;
+  });
+  expect([data.length, wrong]).toEqual([2 * 64 * width * 3, -1]);
+
+  const [half] = (await decoded(path, { size: ([height]) => [height / 2, width / 2] })).batches;
+  const row = (3 * width) / 2;
+  const ranges = Array.from({ length: 64 }, (_, y) => half.data.subarray(row * y, row * (y + 1)));
+  // Along a row nothing changes.
+  expect(ranges.findIndex(values => Math.max(...values) - Math.min(...values) > 1)).toBe(-1);
+});

@@ -1,5 +1,5 @@
-/** Writes real video files for tests: lossless RGB (FFV1 in Matroska). */
-import { AV_CODEC_ID_FFV1, AV_PIX_FMT_BGR0 } from 'node-av/constants';
+/** Writes real video files for tests: lossless RGB or YUV (FFV1 in Matroska). */
+import { AV_CODEC_ID_FFV1, AV_PIX_FMT_BGR0, AV_PIX_FMT_YUV420P } from 'node-av/constants';
 import { Codec, CodecContext, FFmpegError, FormatContext, Frame, Packet, Rational } from 'node-av/lib';
 
 /** A video to write. */
@@ -8,8 +8,9 @@ export interface VideoToWrite {
   readonly height: number;
   readonly width: number;
   readonly framesPerSecond?: number;
-  /** Red, green and blue of a pixel. */
+  /** Red, green and blue of a pixel; with `isYuv` its Y, U and V, where U and V of even rows and columns count (4:2:0). */
   readonly pixel: (frame: number, y: number, x: number) => readonly [number, number, number];
+  readonly isYuv?: boolean;
 }
 
 const checked = (code: number): number => {
@@ -20,7 +21,7 @@ const checked = (code: number): number => {
 /** Writes a `.mkv` whose decoded frames are exactly the given pixels. */
 export async function writeVideo(
   path: string,
-  { frames, height, width, framesPerSecond = 25, pixel }: VideoToWrite,
+  { frames, height, width, framesPerSecond = 25, pixel, isYuv = false }: VideoToWrite,
 ): Promise<void> {
   const format = new FormatContext();
   checked(format.allocOutputContext2(null, 'matroska', path));
@@ -29,7 +30,8 @@ export async function writeVideo(
   encoder.allocContext3(codec);
   encoder.width = width;
   encoder.height = height;
-  encoder.pixelFormat = AV_PIX_FMT_BGR0;
+  const pixelFormat = isYuv ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_BGR0;
+  encoder.pixelFormat = pixelFormat;
   encoder.timeBase = new Rational(1, framesPerSecond);
   encoder.framerate = new Rational(framesPerSecond, 1);
   checked(await encoder.open2(codec));
@@ -48,15 +50,25 @@ export async function writeVideo(
       checked(await format.interleavedWriteFrame(packet));
     }
   };
-  const pixels = Buffer.alloc(4 * height * width);
+  const area = height * width;
+  const pixels = Buffer.alloc(isYuv ? (3 * area) / 2 : 4 * area);
   for (let i = 0; i < frames; i++) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        const [red, green, blue] = pixel(i, y, x);
-        pixels.set([blue, green, red, 0], 4 * (y * width + x));
+        const [first, second, third] = pixel(i, y, x);
+        const at = y * width + x;
+        if (!isYuv) {
+          pixels.set([third, second, first, 0], 4 * at);
+          continue;
+        }
+        pixels[at] = first;
+        if (y % 2 !== 0 || x % 2 !== 0) continue;
+        const chroma = area + ((y / 2) * width) / 2 + x / 2;
+        pixels[chroma] = second;
+        pixels[chroma + area / 4] = third;
       }
     }
-    const frame = Frame.fromVideoBuffer(pixels, { width, height, format: AV_PIX_FMT_BGR0, timeBase: encoder.timeBase });
+    const frame = Frame.fromVideoBuffer(pixels, { width, height, format: pixelFormat, timeBase: encoder.timeBase });
     frame.pts = BigInt(i);
     frame.duration = 1n;
     checked(await encoder.sendFrame(frame));
