@@ -23,3 +23,4 @@ export * from './sampling.ts';
 export * from './splits.ts';
 export * from './stateDict.ts';
 export * from './videos.ts';
+export * from './weightsDigest.ts';

@@ -16,11 +16,12 @@ import {
 } from '../engine/index.ts';
 import { fold, type Key } from '../engine/random.ts';
 import type { Gradients, Params, SymbolicParams } from '../nn/index.ts';
+import { type Calibration, calibrate, encodeCalibration, type UncertaintyKind, uncertaintyOf } from './calibration.ts';
 import type { OpenSetSplit } from './classSplit.ts';
 import { annealing } from './evidential.ts';
+import { meanRow } from './meanRow.ts';
 import { type BatchInput, type HeadOptions, initHead, type Recognition, recognize, trainHead } from './methods.ts';
 import { accuracy, type RankingMetrics, rankingMetrics } from './metrics/rankingMetrics.ts';
-import { fitMahalanobis, mahalanobisScores } from './scores/mahalanobis.ts';
 
 /** A clip to train or test on. */
 export interface Clip {
@@ -34,7 +35,7 @@ export interface OpensetTaskOptions {
   readonly batchSize: number;
   readonly epochs: number;
   /** The method's own uncertainty, or the Mahalanobis distance of the embeddings to those of the training clips. */
-  readonly uncertainty: 'method' | 'mahalanobis';
+  readonly uncertainty: UncertaintyKind;
   readonly where: { readonly device?: Device; readonly threads?: number };
 }
 
@@ -43,7 +44,7 @@ export interface OpensetEvaluation {
   /** In fractions; those of unknown clips only where there are unknown classes. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly primary: string;
-  readonly files: { readonly 'scores.npz': Uint8Array; readonly 'features.npz': Uint8Array };
+  readonly files: Readonly<Record<'scores.npz' | 'features.npz' | 'calibration.safetensors', Uint8Array>>;
   readonly warnings: readonly string[];
 }
 
@@ -71,7 +72,7 @@ export function opensetTask(options: OpensetTaskOptions) {
     ...where,
     name: `${head.method} inference`,
   });
-  const read = pooledReader(head.featureDim);
+  const read = pooledReader();
   return {
     classes: split.known,
     canTest: split.test.length > 0,
@@ -112,16 +113,10 @@ export function isBuffer(name: string): boolean {
 }
 
 /** Reads clips `[n, F]` and averages their rows; every clip is kept once it is read. */
-function pooledReader(featureDim: number): (clip: Clip) => Promise<Float32Array> {
+function pooledReader(): (clip: Clip) => Promise<Float32Array> {
   const kept = new Map<Clip, Promise<Float32Array>>();
-  const pooled = async (clip: Clip): Promise<Float32Array> => {
-    const { shape, data } = await clip.load();
-    const sums = new Float64Array(featureDim);
-    for (let i = 0; i < data.length; i++) sums[i % featureDim] += data[i];
-    return Float32Array.from(sums, sum => sum / shape[0]);
-  };
   return clip => {
-    const found = kept.get(clip) ?? pooled(clip);
+    const found = kept.get(clip) ?? clip.load().then(meanRow);
     kept.set(clip, found);
     return found;
   };
@@ -217,12 +212,17 @@ async function evaluateTask(
     }
     found[subset] = joined(parts, labelsOf(clips[subset]).data);
   }
-  const scores = uncertainty === 'method' ? ownScores(found) : distanceScores(found);
+  const calibration = calibrate(uncertainty, found.train);
+  const scores = scoresOf(found, calibration);
   const metrics = metricsOf(found, scores);
   return {
     metrics,
     primary: 'AUROC' in metrics ? 'AUROC' : 'accuracy',
-    files: { 'scores.npz': scoreFile(found, scores), 'features.npz': featureFile(found, params) },
+    files: {
+      'scores.npz': scoreFile(found, scores),
+      'features.npz': featureFile(found, params),
+      'calibration.safetensors': encodeCalibration(calibration, params),
+    },
     warnings: split.unknownTest.length === 0 ? ['no unknown classes: only the accuracy on known ones is tested'] : [],
   };
 }
@@ -254,16 +254,9 @@ function joined(parts: readonly Recognition<NDArray>[], label: Int32Array): Reco
 
 type Scores = Readonly<Record<Subset, Float64Array>>;
 
-function ownScores(found: Readonly<Record<Subset, Recognized>>): Scores {
-  const of = (subset: Subset) => Float64Array.from(found[subset].uncertainty.data as Float32Array);
-  return { train: of('train'), ind: of('ind'), ood: of('ood') };
-}
-
-/** One Gaussian over the training embeddings, as PSL is tested. */
-function distanceScores(found: Readonly<Record<Subset, Recognized>>): Scores {
-  const model = fitMahalanobis(found.train.embeddings);
+function scoresOf(found: Readonly<Record<Subset, Recognized>>, calibration: Calibration): Scores {
   const of = (subset: Subset) =>
-    found[subset].label.length > 0 ? mahalanobisScores(model, found[subset].embeddings).distance : new Float64Array(0);
+    found[subset].label.length > 0 ? uncertaintyOf(calibration, found[subset]) : new Float64Array(0);
   return { train: of('train'), ind: of('ind'), ood: of('ood') };
 }
 

@@ -12,6 +12,7 @@ export * from './model.ts';
 export * from './models.ts';
 export * from './opensetRun.ts';
 export * from './predict.ts';
+export * from './recognize.ts';
 export * from './reporter.ts';
 export * from './runCurves.ts';
 export * from './runDifferences.ts';

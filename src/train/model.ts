@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseJson } from '../data/formats/json.ts';
 import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/index.ts';
 import type { Params } from '../nn/index.ts';
+import { joinCalibration, readCalibration, splitCalibration } from './calibrationFile.ts';
 import { type CheckpointName, loadCheckpoint, readWeights, selectedCheckpoint, type Warner } from './checkpoint.ts';
 import { type Config, parseConfig } from './config.ts';
 import { consoleReporter } from './reporter.ts';
@@ -17,6 +18,8 @@ export interface Model {
   /** The checkpoint of a run folder: which one, and the epochs that were done. */
   readonly checkpoint?: { readonly name: CheckpointName; readonly epoch: number };
   readonly params: Params;
+  /** What its task adds to the weights, by name; missing where no training data was behind it, as behind imported weights. */
+  readonly calibration?: Params;
   /** Class names in the order of the columns. */
   readonly classes: readonly string[];
   /** The resolved configuration it was trained with: sampling, thresholds, and the identity of the feature extractor. */
@@ -31,8 +34,16 @@ export function modelMetadata({ classes, config }: Pick<Model, 'classes' | 'conf
 }
 
 /** Writes a model as one file that {@link loadModel} reads. */
-export async function writeModel(path: string, model: Pick<Model, 'params' | 'classes' | 'config'>): Promise<void> {
-  await writeFileAtomic(path, encodeSafetensors(model.params, modelMetadata(model)));
+export async function writeModel(path: string, model: ModelContent): Promise<void> {
+  await writeFileAtomic(path, encodeModel(model));
+}
+
+/** What a model file holds. */
+export type ModelContent = Pick<Model, 'params' | 'calibration' | 'classes' | 'config'>;
+
+/** A model as the bytes of one file. */
+export function encodeModel(model: ModelContent): Uint8Array[] {
+  return encodeSafetensors(joinCalibration(model), modelMetadata(model));
 }
 
 /**
@@ -51,7 +62,8 @@ export async function loadModel(path: string, named?: CheckpointName, warner: Wa
         'expected a run folder or a .safetensors model, found an ONNX model, which predict takes but which has no weights to go on with',
       );
     const { tensors, metadata } = await readWeights(path);
-    return { source: path, params: tensors, ...checkedModel(tensors, metadata, path) };
+    const { params, calibration } = splitCalibration(tensors);
+    return { source: path, params, calibration, ...checkedModel(params, metadata, path) };
   }
   const name = named ?? (await selectedCheckpoint(path));
   const { params, metadata, pointer } = await loadCheckpoint(path, name, warner);
@@ -59,7 +71,8 @@ export async function loadModel(path: string, named?: CheckpointName, warner: Wa
   const { classes, config } = checkedModel(params, metadata, path);
   if (named === undefined && name === 'last' && config.evaluation.select === 'best-on-test')
     warner.warn(`${path}: no best checkpoint, though evaluation.select is best-on-test; the last one is used, of epoch ${epoch}`);
-  return { source: path, checkpoint: { name, epoch }, params, classes, config };
+  const calibration = await readCalibration(path, params, warner);
+  return { source: path, checkpoint: { name, epoch }, params, calibration, classes, config };
 }
 
 /** What the metadata says of weights, which have to fit it. */
