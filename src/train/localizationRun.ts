@@ -10,7 +10,7 @@ import {
   type VideoDataset,
 } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
-import { acmNetShapes } from '../localization/acmNet.ts';
+import { acmNetShapes, initAcmNet } from '../localization/acmNet.ts';
 import {
   acmLossOptions,
   acmNetOptions,
@@ -124,6 +124,8 @@ export const localizationKind: TaskKind<LocalizationConfig, VideoDataset> = {
   testNeeds: 'test videos with labels or segments',
   inputKeys: 'model.featureDim or model.inputDropout',
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, classes: [...classes] } }),
+  classNames: ({ data }) => data.classes ?? undefined,
+  classesKey: 'data.classes',
   openData: openDataset,
   labelFiles,
   async openTask(config, dataset) {
@@ -141,4 +143,5 @@ export const localizationKind: TaskKind<LocalizationConfig, VideoDataset> = {
   optimizer: ({ train: { betas, weightDecay } }) => adam({ betas, weightDecay }),
   learningRate: ({ train }) => constantRate(train.learningRate),
   shapes: (config, classes) => acmNetShapes(acmNetOptions(config, classes)),
+  init: (config, classes, root) => initAcmNet(acmNetOptions(config, classes), root),
 };

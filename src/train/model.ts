@@ -62,6 +62,8 @@ export async function loadModel(path: string, named?: CheckpointName, warner: Wa
         'expected a run folder or a .safetensors model, found an ONNX model, which predict takes but which has no weights to go on with',
       );
     const { tensors, metadata } = await readWeights(path);
+    if (metadata.inklingBackbone !== undefined)
+      throw new DataError(path, 'expected a model, found the weights of a backbone alone (train --from starts from them)');
     const { params, calibration } = splitCalibration(tensors);
     return { source: path, params, calibration, ...checkedModel(params, metadata, path) };
   }
@@ -104,6 +106,40 @@ export function parseModelMetadata(text: string, path: string): Pick<Model, 'cla
   const parsed = describedSchema.safeParse(parseJson(text, `${path}: the description of the model`));
   if (!parsed.success) throw new DataError(path, 'the description of the model lacks format, classes or config');
   return { classes: parsed.data.classes, config: parseConfig(parsed.data.config, path) };
+}
+
+/** What a file of backbone weights says of itself. */
+const backboneSchema = z.object({
+  format: z.literal(1),
+  network: z.string(),
+  width: z.int(),
+  naming: z.string(),
+  normalized: z.boolean(),
+  source: z.string(),
+});
+
+/** Weights of a backbone alone: which network, how the checkpoint they come from names them, whether they were trained on normalised frames. */
+export type BackboneDescription = Omit<z.infer<typeof backboneSchema>, 'format'>;
+
+/** The metadata of a file of backbone weights, which is no model but a start for one. */
+export function backboneMetadata(description: BackboneDescription): Record<string, string> {
+  return { inklingBackbone: JSON.stringify({ format: 1, ...description }) };
+}
+
+/**
+ * What a training starts from: a model as {@link loadModel} loads it, or a backbone, which knows no classes.
+ * @throws DataError as there
+ */
+export async function loadStart(path: string, warner?: Warner): Promise<{ params: Params; classes?: readonly string[] }> {
+  if (extname(path).toLowerCase() === '.safetensors' && (await stat(path).catch(() => undefined))?.isFile()) {
+    const { tensors, metadata } = await readWeights(path);
+    if (metadata.inklingBackbone !== undefined) {
+      if (!backboneSchema.safeParse(parseJson(metadata.inklingBackbone, `${path}: the description of the backbone`)).success)
+        throw new DataError(path, 'the description of the backbone lacks format, network, width, naming, normalized or source');
+      return { params: tensors };
+    }
+  }
+  return loadModel(path, undefined, warner);
 }
 
 function checkShapes(params: Params, shapes: Readonly<Record<string, readonly number[]>>, path: string): void {

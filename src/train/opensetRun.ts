@@ -4,7 +4,7 @@ import { key } from '../engine/random.ts';
 import { adam, constantRate, cosine, lars, multiStep, type Optimizer, type Schedule, sgd, warmup } from '../nn/index.ts';
 import { type OpenSetSplit, openSetSplit } from '../openset/classSplit.ts';
 import { headOptions, type OpensetConfig } from '../openset/config.ts';
-import { headShapes } from '../openset/methods.ts';
+import { headShapes, initHead } from '../openset/methods.ts';
 import { pslGroups } from '../openset/paramGroups.ts';
 import { type OpensetTask, opensetTask } from '../openset/task.ts';
 import type { OpenedData, TaskKind } from './taskKind.ts';
@@ -66,6 +66,8 @@ export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
   testNeeds: 'test clips of known classes',
   inputKeys: 'model.featureDim',
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, known: [...classes] } }),
+  classNames: ({ data }) => (Array.isArray(data.known) ? data.known : undefined),
+  classesKey: 'data.known',
   openData: openOpensetData,
   labelFiles: (_, { files }) => files,
   openTask: async (config, data) => ({ task: openOpensetTask(config, data), warnings: [] }),
@@ -73,4 +75,5 @@ export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
   optimizer: optimizerOf,
   learningRate: scheduleOf,
   shapes: (config, classes) => headShapes(headOptions(config, classes)),
+  init: (config, classes, root) => initHead(headOptions(config, classes), root),
 };

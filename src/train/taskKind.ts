@@ -1,7 +1,8 @@
 /** What runs need of a task, whichever it is: the differences between tasks are here and nowhere else in training and testing. */
 import type { FileListener } from '../data/index.ts';
 import type { Shape } from '../engine/index.ts';
-import type { Optimizer, Schedule } from '../nn/index.ts';
+import type { Key } from '../engine/random.ts';
+import type { Optimizer, Params, Schedule } from '../nn/index.ts';
 import type { Task } from './task.ts';
 
 /** What a run reads: every item once before it starts, and files with labels for the fingerprint. */
@@ -42,6 +43,9 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   readonly inputKeys: string;
   /** Fixes the classes of a configuration, for a run that has its own already. */
   withClasses(config: C, classes: readonly string[]): C;
+  /** The classes that a configuration names, if it does, and the key where. */
+  classNames(config: C): readonly string[] | undefined;
+  readonly classesKey: string;
   /** Opens the data. @throws DataError naming what is wrong */
   openData(config: C, onRead?: FileListener): Promise<D>;
   /** The files behind labels and ground truth. */
@@ -54,4 +58,6 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   learningRate(config: C): Schedule;
   /** Shapes of the parameters that a model must have. */
   shapes(config: C, classes: number): Readonly<Record<string, Shape>>;
+  /** Fresh parameters of these shapes. */
+  init(config: C, classes: number, key: Key): Params;
 }

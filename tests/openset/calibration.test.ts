@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseSafetensors } from '../../src/data/formats/safetensors.ts';
 import { weightsDigest } from '../../src/data/weightsDigest.ts';
 import { compile, fromNumbers, ndarray, random } from '../../src/engine/index.ts';
-import { answers, averageViews } from '../../src/openset/answer.ts';
+import { answers } from '../../src/openset/answer.ts';
 import {
   calibrate,
   calibrationTensors,
@@ -151,14 +151,5 @@ describe('an answer', () => {
     });
     expect([second.classes[1].label, second.isUnknown]).toEqual(['c', false]);
     expect(answers(outputs, { ...options, threshold: { value: undefined, rule: '' } })[0].isUnknown).toBeUndefined();
-  });
-
-  it('is one of all views of a clip', () => {
-    const { probabilities, embeddings, uncertainty } = averageViews(outputs, 2);
-    expect(probabilities).toEqual(fromNumbers([0.375, 0.3125, 0.3125, 0.375, 0.125, 0.5], [2, 3]));
-    expect(embeddings).toEqual(fromNumbers([0.5, 0.5, 3, 3], [2, 2]));
-    expect(uncertainty).toEqual(fromNumbers([0.375, 0.125], [2]));
-    expect(averageViews(outputs, 1)).toBe(outputs);
-    expect(() => averageViews(outputs, 3)).toThrow('expected 3 views of each clip, found 4 rows');
   });
 });
