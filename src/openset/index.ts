@@ -18,6 +18,7 @@ export * from './metrics/rankingMetrics.ts';
 export * from './metrics/roc.ts';
 export * from './metrics/sweep.ts';
 export * from './metrics/threshold.ts';
+export * from './modelSummary.ts';
 export * from './opensetOnnx.ts';
 export * from './paramGroups.ts';
 export * from './protocols.ts';
