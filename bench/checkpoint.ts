@@ -15,9 +15,9 @@ import { readBytes, writeFileAtomic } from '../src/data/index.ts';
 import { ndarray } from '../src/engine/index.ts';
 import { adam, type Params } from '../src/nn/index.ts';
 import { loadLast, saveLast } from '../src/train/checkpoint.ts';
-import { readSourceWeights } from '../src/train/importModel.ts';
 import { readPointer, readTensors, writeTensors } from '../src/train/pointer.ts';
 import { silentReporter } from '../src/train/reporter.ts';
+import { readSourceWeights } from '../src/train/sourceWeights.ts';
 import { debianPython, findPython, median } from './peer.ts';
 
 const { values, positionals } = parseArgs({

@@ -6,6 +6,7 @@ export type { Detection } from './localization/detections.ts';
 export { loadConfig } from './train/config.ts';
 export { loadModel, type Model } from './train/model.ts';
 export { type FeatureInput, featureInput, type Predictor, predictFiles, predictor } from './train/predict.ts';
+export { type Recognized, type Recognizer, recognizeFiles, recognizer } from './train/recognize.ts';
 export { consoleReporter, type Reporter, silentReporter } from './train/reporter.ts';
 export { testRun } from './train/testRun.ts';
 export { trainRun } from './train/trainRun.ts';

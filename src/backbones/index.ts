@@ -2,3 +2,4 @@
 export * from './resnet.ts';
 export * from './tsm.ts';
 export * from './tsmNames.ts';
+export * from './tsmNetwork.ts';

@@ -18,6 +18,13 @@ export function parseCount(text: string): number {
   return value;
 }
 
+/** A number between 0 and 1, neither of them. @throws InvalidArgumentError naming what was expected */
+export function parseFraction(text: string): number {
+  const value = Number(text);
+  if (!(text.trim() !== '' && value > 0 && value < 1)) throw new InvalidArgumentError('expected a number between 0 and 1.');
+  return value;
+}
+
 /** Where a trained model runs, in the place of where it was trained. */
 export function deviceOption(): Option {
   return new Option('--device <device>', 'where to run (default: as in training)').choices(['cpu', 'cuda', 'webgpu']);

@@ -1,5 +1,6 @@
 import { basename, extname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import type { OnnxValue } from '../data/index.ts';
 import type { ExportFormat } from '../train/exportFile.ts';
 import { withAllocator } from './allocator.ts';
 import { parseCount } from './arguments.ts';
@@ -51,13 +52,13 @@ async function runExport(path: string, options: ExportOptions): Promise<void> {
     printLines([`${file}: ${size}, ${Object.keys(model.params).length} parameters under their published names`]);
     return;
   }
-  const { featureDim } = model.config.model;
-  const lengths = [...new Set(check.shapes.map(shape => shape[1]))].sort((a, b) => a - b);
+  const ports = (list: readonly OnnxValue[]) => list.map(({ name, shape }) => `${name} [${shape?.join(', ')}]`).join(', ');
+  const { inputs, outputs, sizes, largestDifference } = check;
   printLines([
     `${file}: ${size}`,
-    `  input   features [batch, time, ${featureDim}]`,
-    `  outputs classScores [batch, ${model.classes.length + 1}], attention [batch, time, 3], cas [batch, time, ${model.classes.length + 1}]`,
-    `  checked against the trained model at ${lengths.join(', ')} snippets: largest difference ${check.largestDifference.toExponential(1)}`,
+    `  input   ${ports(inputs)}`,
+    `  outputs ${ports(outputs)}`,
+    `  checked against the trained model at ${sizes}: largest difference ${largestDifference.toExponential(1)}`,
   ]);
 }
 

@@ -1,22 +1,33 @@
 /** The feature files that command-line inputs mean. */
 
 import { readdir, stat } from 'node:fs/promises';
-import { join, parse } from 'node:path';
+import { dirname, isAbsolute, join, parse } from 'node:path';
 import type { FeatureInput } from '../train/predict.ts';
 
 /**
- * Files as they are, folders as the `.npy` and `.npz` files in them (or in their `rgb/` and `flow/`, put side by side), sorted by name.
- * @throws Error naming an input that does not exist, or a folder without feature files
+ * Files as they are, folders as the `.npy` and `.npz` files in them (or in their `rgb/` and `flow/`, put side by side), sorted by name, lists
+ * (`.txt`) as the files that their lines name, relative to the list's folder.
+ * @throws Error naming an input that does not exist, or a folder or list without feature files
  */
 export async function featureInputs(inputs: readonly string[]): Promise<FeatureInput[]> {
   const found: FeatureInput[] = [];
   for (const input of inputs) {
     const stats = await stat(input).catch(() => undefined);
     if (!stats) throw new Error(`${input}: no such file or folder`);
-    if (!stats.isDirectory()) found.push({ name: parse(input).name, files: [input] });
+    if (stats.isFile() && /\.txt$/i.test(input)) found.push(...(await inputsOfList(input)));
+    else if (!stats.isDirectory()) found.push({ name: parse(input).name, files: [input] });
     else found.push(...(await inputsOfFolder(input)));
   }
   return found;
+}
+
+async function inputsOfList(list: string): Promise<FeatureInput[]> {
+  const { readText } = await import('../data/files.ts');
+  const { parseVideoList } = await import('../video/lists.ts');
+  return parseVideoList(await readText(list), list).map(({ path }) => ({
+    name: parse(path).name,
+    files: [isAbsolute(path) ? path : join(dirname(list), path)],
+  }));
 }
 
 async function inputsOfFolder(folder: string): Promise<FeatureInput[]> {

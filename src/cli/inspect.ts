@@ -20,8 +20,12 @@ export function inspectCommand(): Command {
     .option('--depth <n>', 'file: list so many levels', parseCount)
     .option('--stats', 'file: smallest, largest and mean value of each array, and how many are NaN')
     .option('--all', 'file: list everything, however long')
-    .option('--batch <n>', 'configuration: videos (or pairs) at once (default: 1, and train.batchSize with --train)', parseCount)
-    .option('--time <n>', 'configuration: snippets of a video (default: data.samples)', parseCount)
+    .option(
+      '--batch <n>',
+      'configuration: videos (or pairs, or clips) at once (default: 1, and train.batchSize with --train)',
+      parseCount,
+    )
+    .option('--time <n>', 'configuration of a localiser: snippets of a video (default: data.samples)', parseCount)
     .option('--classes <n>', 'configuration: number of classes, where it does not say', parseCount)
     .option('--train', 'configuration: also the operations of a training step, forward and backward')
     .option('--set <key=value>', 'configuration: override a value; may be given several times', collect)
@@ -32,7 +36,8 @@ export function inspectCommand(): Command {
 Example:
   $ inkling inspect checkpoint.pth --filter cls
   $ inkling inspect features/video1.npy --stats
-  $ inkling inspect localization/thumos14/ftcl --train`,
+  $ inkling inspect localization/thumos14/ftcl --train
+  $ inkling inspect openset/gym-i3d/psl`,
     )
     .action(runInspect);
 }

@@ -2,10 +2,12 @@
 
 import { showShape } from '../engine/ndarray.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
-import type { Flops, ModelSummary } from '../localization/modelSummary.ts';
 import { modelSummary, trainingStepFlops } from '../localization/modelSummary.ts';
+import type { Flops, NetworkSummary } from '../nn/networkSummary.ts';
+import { headOptions, type OpensetConfig } from '../openset/config.ts';
+import { recognizerStepFlops, recognizerSummary } from '../openset/modelSummary.ts';
 import { classCountOf } from '../train/classCount.ts';
-import { loadLocalizationConfig } from '../train/config.ts';
+import { loadConfig } from '../train/config.ts';
 import { alignColumns, printJson, printLines } from './output.ts';
 import { bytesText, countText, flopsText } from './units.ts';
 
@@ -19,41 +21,69 @@ export interface InspectConfigOptions {
   readonly json?: boolean;
 }
 
+/** What is printed of a configuration of any task. */
+interface Inspected {
+  /** What goes in, in words. */
+  readonly input: string;
+  readonly summary: NetworkSummary;
+  /** With `--train`: how large the step is, in numbers and in words, and what it takes. */
+  readonly step?: { readonly sizes: Readonly<Record<string, number>>; readonly text: string; readonly flops: Flops };
+}
+
 /** Prints layers, parameters, output shapes and operations of the model of a configuration (a name or a file). */
 export async function inspectConfig(name: string, options: InspectConfigOptions): Promise<void> {
-  const { config } = await loadLocalizationConfig(name, { sets: options.set });
+  const { config } = await loadConfig(name, { sets: options.set });
   const classes = options.classes === undefined ? await classCountOf(config) : { count: options.classes, from: '--classes' };
-  const time = options.time ?? config.data.samples;
-  const batch = options.batch ?? 1;
-  const summary = modelSummary(config, { classes: classes.count, batch, time });
-  const trainBatch = options.batch ?? config.train.batchSize;
-  const step = options.train ? trainingStepFlops(config, { classes: classes.count, batch: trainBatch, time }) : undefined;
+  const { input, summary, step } =
+    config.task === 'localization' ? localizer(config, classes.count, options) : recogniser(config, classes.count, options);
   if (options.json) {
-    const training = step && { batch: trainBatch, time, ...step };
+    const training = step && { ...step.sizes, ...step.flops };
     printJson({ config: name, task: config.task, method: config.method, classes: classes.count, ...summary, training });
     return;
   }
   printLines([
-    `${config.method}, ${classes.count} classes (${classes.from}), features ${showShape(summary.input)} -> ${outputsText(summary)}`,
+    `${config.method}, ${classes.count} classes (${classes.from}), ${input} ${showShape(summary.input)} -> ${outputsText(summary)}`,
     '',
     ...layerTable(summary),
     '',
     `parameters           ${countText(summary.parameters)} (${bytesText(summary.parameterBytes)} as float32)`,
     `largest activation   ${showShape(summary.largestActivation.shape)} (${bytesText(summary.largestActivation.bytes)})`,
     `inference            ${flopsLine(summary)}`,
-    ...(step ? [`training step        ${flopsLine(step)}: forward and backward of ${stepText(config, trainBatch)}`] : []),
+    ...(step ? [`training step        ${flopsLine(step.flops)}: forward and backward of ${step.text}`] : []),
     '',
     ...notes(summary),
   ]);
 }
 
-function outputsText({ outputs }: ModelSummary): string {
+function localizer(config: LocalizationConfig, classes: number, options: InspectConfigOptions): Inspected {
+  const time = options.time ?? config.data.samples;
+  const summary = modelSummary(config, { classes, batch: options.batch ?? 1, time });
+  if (!options.train) return { input: 'features', summary };
+  const batch = options.batch ?? config.train.batchSize;
+  const flops = trainingStepFlops(config, { classes, batch, time });
+  return { input: 'features', summary, step: { sizes: { batch, time }, text: stepText(config, batch), flops } };
+}
+
+function recogniser(config: OpensetConfig, classes: number, options: InspectConfigOptions): Inspected {
+  if (options.time !== undefined) throw new Error('--time goes with localisation; clips of open-set recognition are one row');
+  const head = headOptions(config, classes);
+  const summary = recognizerSummary({ head, batch: options.batch ?? 1 });
+  if (!options.train) return { input: 'features', summary };
+  const batch = options.batch ?? config.train.batchSize;
+  return {
+    input: 'features',
+    summary,
+    step: { sizes: { batch }, text: `${batch} clips`, flops: recognizerStepFlops({ head, batch }) },
+  };
+}
+
+function outputsText({ outputs }: NetworkSummary): string {
   return Object.entries(outputs)
     .map(([name, shape]) => `${name} ${showShape(shape)}`)
     .join(', ');
 }
 
-function layerTable({ layers, other, parameters, flops, directFlops }: ModelSummary): string[] {
+function layerTable({ layers, other, parameters, flops, directFlops }: NetworkSummary): string[] {
   const row = (name: string, count: number | undefined, output: string, cost: Flops) => [
     name,
     count === undefined ? '' : countText(count),
@@ -79,7 +109,7 @@ function stepText({ loss }: LocalizationConfig, batch: number): string {
   return `${batch} videos${loss.sequence.terms === 'in-batch' ? ' with their pairs' : ''}`;
 }
 
-function notes({ layers, flops, directFlops }: ModelSummary): string[] {
+function notes({ layers, flops, directFlops }: NetworkSummary): string[] {
   const unused = layers.filter(({ output }) => output === undefined).map(({ name }) => name);
   return [
     `FLOPs are counted from the traced graph as it is executed, a multiply-add as 2${

@@ -1,73 +1,85 @@
 import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Device } from '../engine/index.ts';
+import type { ExportedModel } from '../train/exportedModel.ts';
+import type { Model } from '../train/model.ts';
+import type { FeatureInput } from '../train/predict.ts';
 import { withAllocator } from './allocator.ts';
-import { deviceOption, parseCount } from './arguments.ts';
+import { deviceOption, parseCount, parseFraction } from './arguments.ts';
 
-interface PredictOptions {
+/** Options of `predict` as they are given. */
+export interface PredictOptions {
   readonly checkpoint?: 'last' | 'best';
   readonly device?: Device;
   readonly threads?: number;
+  readonly accept?: number;
+  readonly top?: number;
   readonly out?: string;
   readonly json?: boolean;
 }
 
-/** `inkling predict`: detections in feature files. */
+/** Says what a model finds in inputs. */
+export type Prediction = (
+  model: Model | ExportedModel,
+  inputs: readonly FeatureInput[],
+  options: PredictOptions,
+) => Promise<void>;
+
+/** Options that only recognisers have. */
+const recognitionOptions = ['accept', 'top'] as const;
+
+/** `inkling predict`: what a model finds in feature files. */
 export function predictCommand(): Command {
   return new Command('predict')
-    .description('find actions in feature files')
+    .description(
+      'find actions in feature files (localisation), or name the class of each clip, or "never seen" (open-set recognition)',
+    )
     .argument('<model>', 'a run folder, or a model file (.safetensors, or .onnx from export)')
-    .argument('<inputs...>', 'feature files (.npy, .npz), or folders of them (also with rgb/ and flow/ inside)')
+    .argument(
+      '<inputs...>',
+      'feature files (.npy, .npz), folders of them (also with rgb/ and flow/ inside), or lists (.txt, a path a line)',
+    )
     .addOption(new Option('--checkpoint <name>', 'which weights of a run (default: those it selected)').choices(['last', 'best']))
     .addOption(deviceOption())
     .option('--threads <n>', 'threads within one operation', parseCount)
-    .option('--out <file>', 'write the detections to a file, as ActivityNet-style JSON')
-    .option('--json', 'print one JSON object: the detections, or with --out how many there are')
-    .addHelpText('after', '\nExample:\n  $ inkling predict runs/phase2 features/video1.npy --out detections.json')
+    .option(
+      '--accept <rate>',
+      'open-set: the fraction of training clips that the threshold accepts (default: 0.95)',
+      parseFraction,
+    )
+    .option('--top <n>', 'open-set: how many classes to name for each clip (default: 1)', parseCount)
+    .option('--out <file>', 'write the result to a file: detections as ActivityNet-style JSON, or what --json prints')
+    .option('--json', 'print one JSON object; with --out how much there is in the file')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ inkling predict runs/phase2 features/video1.npy --out detections.json
+  $ inkling predict runs/gym-i3d-psl-0 new/*.npy --accept 0.9 --top 3`,
+    )
     .action((model: string, inputs: string[], options: PredictOptions) =>
       withAllocator(() => runPredict(model, inputs, options)),
     );
 }
 
 async function runPredict(modelPath: string, inputs: readonly string[], options: PredictOptions): Promise<void> {
-  const { out, json, checkpoint, device, threads } = options;
+  const { out, checkpoint } = options;
   if (out !== undefined) await (await import('../data/files.ts')).requireWritableFile(out);
   const { featureInputs } = await import('./featureInputs.ts');
   const files = await featureInputs(inputs);
-  const { consoleReporter } = await import('../train/reporter.ts');
   const { loadModel } = await import('../train/model.ts');
   const { loadExportedModel } = await import('../train/exportedModel.ts');
-  const { predictFiles } = await import('../train/predict.ts');
-  const { detectionsJson } = await import('../localization/detections.ts');
-  const { printJson, printLines } = await import('./output.ts');
   const isOnnx = extname(modelPath).toLowerCase() === '.onnx';
   const model = isOnnx ? await loadExportedModel(modelPath) : await loadModel(modelPath, checkpoint);
-  const found = await predictFiles(model, files, {
-    reporter: consoleReporter(),
-    device,
-    threads,
-  });
-  const result = detectionsJson(found);
-  const count = [...found.values()].reduce((sum, detections) => sum + detections.length, 0);
-  if (out !== undefined) {
-    const { writeFileAtomic } = await import('../data/files.ts');
-    await writeFileAtomic(out, `${JSON.stringify(result)}\n`);
-    if (json) printJson({ file: out, videos: found.size, detections: count });
-    else printLines([`${out}: ${count} detection${count === 1 ? '' : 's'} in ${found.size} video${found.size === 1 ? '' : 's'}`]);
-    return;
-  }
-  if (json) {
-    printJson({ ...result });
-    return;
-  }
-  printLines(
-    [...found].flatMap(([video, detections]) =>
-      detections
-        .toSorted((a, b) => b.score - a.score)
-        .map(
-          ({ label, score, segment }) =>
-            `${video}\t${segment.map(time => time.toFixed(2)).join('\t')}\t${label}\t${score.toFixed(4)}`,
-        ),
-    ),
-  );
+  const strange = recognitionOptions.find(name => options[name] !== undefined);
+  if (model.config.task === 'localization' && strange !== undefined)
+    throw new Error(`--${strange} goes with open-set models; ${modelPath} is one of localization`);
+  const predict = await predictions[model.config.task]();
+  await predict(model, files, options);
 }
+
+/** How each task predicts; loaded when it is needed. */
+const predictions: { readonly [T in Model['config']['task']]: () => Promise<Prediction> } = {
+  localization: async () => (await import('./predictDetections.ts')).predictDetections,
+  openset: async () => (await import('./predictClasses.ts')).predictClasses,
+};

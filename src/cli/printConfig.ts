@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
+import type { Config } from '../train/config.ts';
 import { collect } from './arguments.ts';
 
 interface PrintConfigOptions {
   readonly set?: readonly string[];
   readonly sources: boolean;
-  readonly schema?: boolean;
+  readonly schema?: string | boolean;
   readonly json?: boolean;
 }
 
@@ -15,7 +16,12 @@ export function printConfigCommand(): Command {
     .argument('[config]', 'a YAML file, the name of a configuration of this package, or a run folder')
     .option('--set <key=value>', 'override a value of the configuration; may be given several times', collect)
     .option('--no-sources', 'leave out where the values come from')
-    .addOption(new Option('--schema', 'print the JSON Schema of configuration files, for editors').conflicts(['set', 'json']))
+    .addOption(
+      new Option(
+        '--schema [task]',
+        'print the JSON Schema of configuration files for editors, of a task (localization, openset) or of the one the configuration is of',
+      ).conflicts(['set', 'json']),
+    )
     .option('--json', 'print one JSON object: config, origins by key, sources')
     .addHelpText(
       'after',
@@ -24,17 +30,16 @@ The output is a configuration file itself.
 
 Example:
   $ inkling print-config localization/thumos14/ftcl --set train.epochs=5
-  $ inkling print-config --schema > localization-config.json`,
+  $ inkling print-config --schema openset > openset-config.json`,
     )
     .action(runPrintConfig);
 }
 
 async function runPrintConfig(name: string | undefined, options: PrintConfigOptions): Promise<void> {
   const { printJson, printLines } = await import('./output.ts');
-  if (options.schema) {
-    if (name !== undefined) throw new Error(`--schema is the same for every configuration; leave out ${name}`);
-    const { localizationConfigSchema, schemaText } = await import('../train/configSchema.ts');
-    process.stdout.write(schemaText(localizationConfigSchema()));
+  if (options.schema !== undefined) {
+    const { configSchemas, schemaText } = await import('../train/configSchema.ts');
+    process.stdout.write(schemaText(configSchemas[await schemaTask(name, options.schema)]()));
     return;
   }
   if (name === undefined) throw new Error('expected a configuration, such as localization/thumos14/acm-net, or a run folder');
@@ -49,4 +54,18 @@ async function runPrintConfig(name: string | undefined, options: PrintConfigOpti
   }
   const { configLines } = await import('../train/configPrint.ts');
   printLines(configLines(leaves, { comments: options.sources }));
+}
+
+/** The task of `--schema [task]`: the one that is named, or that of a configuration, which may stand where the task would. */
+async function schemaTask(name: string | undefined, given: string | boolean): Promise<Config['task']> {
+  const { configSchemas } = await import('../train/configSchema.ts');
+  const tasks = Object.keys(configSchemas) as Config['task'][];
+  const task = tasks.find(each => each === given);
+  const config = typeof given === 'string' && !task ? given : name;
+  if (typeof given === 'string' && config !== undefined && name !== undefined)
+    throw new Error(`--schema is of a task or of a configuration; leave out ${task ? name : given}`);
+  if (task) return task;
+  if (config === undefined) throw new Error(`--schema: expected a task (${tasks.join(', ')}) or a configuration`);
+  const { loadConfigOrRun } = await import('../train/config.ts');
+  return (await loadConfigOrRun(config)).config.task;
 }

@@ -25,3 +25,4 @@ export * from './sampling.ts';
 export * from './splits.ts';
 export * from './stateDict.ts';
 export * from './videos.ts';
+export * from './weightsDigest.ts';

@@ -3,6 +3,9 @@ import type { Params } from '../nn/index.ts';
 import { type AcmNetOptions, acmNet } from './acmNet.ts';
 import { inference } from './steps.ts';
 
+/** The input of an exported localiser. */
+export const localizerInput = 'features';
+
 /** The outputs of an exported localiser, as {@link inference} names them. */
 export const localizerOutputs = ['classScores', 'attention', 'cas'] as const;
 

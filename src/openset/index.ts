@@ -1,12 +1,15 @@
 /** Open-set recognition. */
 
+export * from './answer.ts';
 export * from './bayesLinear.ts';
+export * from './calibration.ts';
 export * from './crossEntropy.ts';
 export * from './deriveScores.ts';
 export * from './evaluate.ts';
 export * from './evidential.ts';
 export * from './gatherOrder.ts';
 export * from './hsic.ts';
+export * from './meanRow.ts';
 export * from './metrics/mitBlocks.ts';
 export * from './metrics/mt19937.ts';
 export * from './metrics/openMacroF1.ts';
@@ -15,6 +18,8 @@ export * from './metrics/rankingMetrics.ts';
 export * from './metrics/roc.ts';
 export * from './metrics/sweep.ts';
 export * from './metrics/threshold.ts';
+export * from './modelSummary.ts';
+export * from './opensetOnnx.ts';
 export * from './paramGroups.ts';
 export * from './protocols.ts';
 export * from './pslHead.ts';
@@ -29,6 +34,7 @@ export * from './scores/openMax.ts';
 export * from './scores/prototypeScores.ts';
 export * from './scores/stochasticScores.ts';
 export * from './scores/weibullTail.ts';
+export * from './scores/whitening.ts';
 export * from './selectSamples.ts';
 export * from './thresholdRule.ts';
 export * from './unitRows.ts';

@@ -3,6 +3,7 @@ import type { Features } from '../data/features.ts';
 import { batches } from '../data/loader.ts';
 import { type NDArray, ndarray } from '../engine/index.ts';
 import type { Key } from '../engine/random.ts';
+import { meanRow } from './meanRow.ts';
 
 /** Something of a class. */
 export interface Labelled {
@@ -49,14 +50,8 @@ const testRows = 256;
 /** Inputs of clips `[n, F]` on disk: the mean of their rows; every clip is kept once it is read. */
 export function featureInputs(featureDim: number): Inputs<FeatureClip> {
   const kept = new Map<FeatureClip, Promise<Float32Array>>();
-  const pooled = async (clip: FeatureClip): Promise<Float32Array> => {
-    const { shape, data } = await clip.load();
-    const sums = new Float64Array(featureDim);
-    for (let i = 0; i < data.length; i++) sums[i % featureDim] += data[i];
-    return Float32Array.from(sums, sum => sum / shape[0]);
-  };
   const read = (clip: FeatureClip): Promise<Float32Array> => {
-    const found = kept.get(clip) ?? pooled(clip);
+    const found = kept.get(clip) ?? clip.load().then(meanRow);
     kept.set(clip, found);
     return found;
   };

@@ -15,13 +15,13 @@ import {
 } from '../engine/index.ts';
 import { fold, type Key } from '../engine/random.ts';
 import type { Gradients, Params, SymbolicParams } from '../nn/index.ts';
+import { type Calibration, calibrate, encodeCalibration, type UncertaintyKind, uncertaintyOf } from './calibration.ts';
 import type { OpenSetSplit } from './classSplit.ts';
 import { encoder, initNetwork, type NetworkOptions, trainingFeatures } from './encoder.ts';
 import { annealing } from './evidential.ts';
 import { type Inputs, type Labelled, labelArray } from './inputs.ts';
 import { type BatchInput, type Recognition, recognize, trainHead } from './methods.ts';
 import { accuracy, type RankingMetrics, rankingMetrics } from './metrics/rankingMetrics.ts';
-import { fitMahalanobis, mahalanobisScores } from './scores/mahalanobis.ts';
 
 export interface OpensetTaskOptions<S extends Labelled> {
   readonly split: OpenSetSplit<S>;
@@ -30,7 +30,7 @@ export interface OpensetTaskOptions<S extends Labelled> {
   readonly batchSize: number;
   readonly epochs: number;
   /** The method's own uncertainty, or the Mahalanobis distance of the embeddings to those of the training samples. */
-  readonly uncertainty: 'method' | 'mahalanobis';
+  readonly uncertainty: UncertaintyKind;
   readonly where: { readonly device?: Device; readonly threads?: number };
 }
 
@@ -39,7 +39,7 @@ export interface OpensetEvaluation {
   /** In fractions; those of unknown samples only where there are unknown classes. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly primary: string;
-  readonly files: { readonly 'scores.npz': Uint8Array; readonly 'features.npz': Uint8Array };
+  readonly files: Readonly<Record<'scores.npz' | 'features.npz' | 'calibration.safetensors', Uint8Array>>;
   readonly warnings: readonly string[];
 }
 
@@ -207,13 +207,18 @@ async function evaluateTask<S extends Labelled>(
   } finally {
     await backbone?.dispose();
   }
-  const scores = uncertainty === 'method' ? ownScores(found) : distanceScores(found);
+  const calibration = calibrate(uncertainty, found.train);
+  const scores = scoresOf(found, calibration);
   const metrics = metricsOf(found, scores);
   const none = split.unknownTest.length === 0 ? ['no unknown classes: only the accuracy on known ones is tested'] : [];
   return {
     metrics,
     primary: 'AUROC' in metrics ? 'AUROC' : 'accuracy',
-    files: { 'scores.npz': scoreFile(found, scores), 'features.npz': featureFile(found, params) },
+    files: {
+      'scores.npz': scoreFile(found, scores),
+      'features.npz': featureFile(found, params),
+      'calibration.safetensors': encodeCalibration(calibration, params),
+    },
     warnings: [...none, ...problems],
   };
 }
@@ -245,16 +250,9 @@ function joined(parts: readonly Recognition<NDArray>[], label: Int32Array): Reco
 
 type Scores = Readonly<Record<Subset, Float64Array>>;
 
-function ownScores(found: Readonly<Record<Subset, Recognized>>): Scores {
-  const of = (subset: Subset) => Float64Array.from(found[subset].uncertainty.data as Float32Array);
-  return { train: of('train'), ind: of('ind'), ood: of('ood') };
-}
-
-/** One Gaussian over the training embeddings, as PSL is tested. */
-function distanceScores(found: Readonly<Record<Subset, Recognized>>): Scores {
-  const model = fitMahalanobis(found.train.embeddings);
+function scoresOf(found: Readonly<Record<Subset, Recognized>>, calibration: Calibration): Scores {
   const of = (subset: Subset) =>
-    found[subset].label.length > 0 ? mahalanobisScores(model, found[subset].embeddings).distance : new Float64Array(0);
+    found[subset].label.length > 0 ? uncertaintyOf(calibration, found[subset]) : new Float64Array(0);
   return { train: of('train'), ind: of('ind'), ood: of('ood') };
 }
 

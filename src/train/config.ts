@@ -128,6 +128,12 @@ export function requireLocalization(config: Config, what: string): LocalizationC
   throw new Error(`${what}: expected task localization, found ${config.task}`);
 }
 
+/** As {@link requireLocalization}, of open-set recognition. */
+export function requireOpenset(config: Config, what: string): OpensetConfig {
+  if (config.task === 'openset') return config;
+  throw new Error(`${what}: expected task openset, found ${config.task}`);
+}
+
 function checkLayers(layers: readonly ConfigLayer[]): Config {
   const merged = layers.reduce<unknown>((base, { values }) => deepMerge(base, values), {});
   const last = layers[layers.length - 1].where;

@@ -3,10 +3,17 @@
 import { z } from 'zod';
 import { localizationConfig } from '../localization/config.ts';
 import { opensetConfig } from '../openset/config.ts';
+import type { Config } from './config.ts';
 import { isMapping } from './configTree.ts';
 
 /** A JSON Schema document. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** The schema of a task's configurations, by the value of `task`. */
+export const configSchemas: Readonly<Record<Config['task'], () => JsonSchema>> = {
+  localization: localizationConfigSchema,
+  openset: opensetConfigSchema,
+};
 
 /** Where the schema of localisation configurations is kept, relative to the package. */
 export const localizationSchemaFile = 'schemas/localization-config.json';

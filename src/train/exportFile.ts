@@ -1,14 +1,12 @@
 /** Trained models as files that others read (Node). */
 import { realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DataError, encodeSafetensors, readBytes, requireNewFile, writeFileAtomic } from '../data/index.ts';
+import { DataError, type OnnxValue, parseOnnxModel, readBytes, requireNewFile, writeFileAtomic } from '../data/index.ts';
 import { type NDArray, random, type Shape } from '../engine/index.ts';
 import { defaultRuntime } from '../engine/runtime/default.ts';
-import { acmNetOptions } from '../localization/config.ts';
-import { fewestSnippets, localizerOnnx, localizerOutputs } from '../localization/onnxModel.ts';
-import { inferenceStep } from '../localization/steps.ts';
-import { requireLocalization } from './config.ts';
-import { type Model, modelMetadata } from './model.ts';
+import { onnxExportOf } from './exportTasks.ts';
+import { encodeModel, type Model, modelMetadata } from './model.ts';
+import type { OnnxExport } from './onnxExport.ts';
 
 /** What a model can be written as; also the endings of the files. */
 export type ExportFormat = 'onnx' | 'safetensors';
@@ -31,9 +29,13 @@ export interface ExportSummary {
 }
 
 export interface ExportCheck {
-  /** Sizes `[batch, snippets, F]` of the features it was run on. */
+  /** What the file says it takes and gives; axes with names are open. */
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  /** Shapes of the input it was run on, and what differs in them, in words. */
   readonly shapes: readonly Shape[];
-  /** Largest absolute difference of any output (probabilities and attention, all in [0, 1]) to the trained model's. */
+  readonly sizes: string;
+  /** Largest difference of any output to the trained model's: absolute up to 1, where probabilities and attention are, and relative beyond. */
   readonly largestDifference: number;
 }
 
@@ -41,27 +43,27 @@ export interface ExportCheck {
 const allowedDifference = 1e-5;
 
 /**
- * Writes a model as one file: `safetensors` with the parameters under their published names, or `onnx`, the inference model with open batch
- * and time axes ({@link localizerOnnx}). An ONNX model is run, as written, beside the trained one.
+ * Writes a model as one file: `safetensors` with the parameters under their published names, or `onnx`, the inference model of its
+ * task with open axes ({@link onnxExportOf}). An ONNX model is run, as written, beside the trained one.
  * @throws DataError if the file exists (without `force`), is a device or cannot be written, or if the written model does not agree with the trained one:
  *   what was there before stays then.
  */
 export async function exportFile(model: Model, { format, out, force = false, threads }: ExportOptions): Promise<ExportSummary> {
   await requireNewFile(out, force);
   if (format === 'safetensors') {
-    const chunks = encodeSafetensors(model.params, modelMetadata(model));
+    const chunks = encodeModel(model);
     await writeFileAtomic(out, chunks);
     return { file: out, format, bytes: chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0) };
   }
-  const network = acmNetOptions(requireLocalization(model.config, `${model.source}: export to ONNX`), model.classes.length);
+  const exported = onnxExportOf(model);
   // Where a link leads to is replaced, not the link.
   const place = await realpath(out).catch(() => out);
   // Under a temporary name until it is checked: what it replaces stays until then.
   const unchecked = join(dirname(place), `.${basename(place)}.${process.pid}.0.tmp`); // as isTemporaryFile knows it
-  await writeFileAtomic(unchecked, localizerOnnx(network, model.params, { ...modelMetadata(model), ...plainMetadata(model) }));
+  await writeFileAtomic(unchecked, exported.encode({ ...modelMetadata(model), ...exported.metadata }));
   try {
     const written = await readBytes(unchecked);
-    const check = await checkOnnx(written, model, threads);
+    const check = await checkOnnx(written, exported, threads);
     if (!(check.largestDifference <= allowedDifference)) {
       const found = `found a difference of ${check.largestDifference.toExponential(1)}`;
       throw new DataError(out, `expected outputs within ${allowedDifference} of the trained model's, ${found}; it was not kept`);
@@ -73,62 +75,38 @@ export async function exportFile(model: Model, { format, out, force = false, thr
   }
 }
 
-/** What other programs need to know of a localiser, in words of their own. */
-function plainMetadata({ classes, config }: Model): Record<string, string> {
-  const { data, model } = requireLocalization(config, 'export');
-  const preprocessing = {
-    input: 'features',
-    width: model.featureDim,
-    extractor: data.extractor,
-    sampling: 'uniform',
-    mostSnippets: data.samples,
-    fewestSnippets,
-  };
-  return {
-    task: config.task,
-    method: config.method,
-    classes: JSON.stringify(classes),
-    framesPerSecond: String(data.framesPerSecond),
-    snippetFrames: String(data.snippetFrames),
-    preprocessing: JSON.stringify(preprocessing),
-  };
-}
-
-/** Runs a written model beside the trained one, on random features of several sizes. */
-async function checkOnnx(bytes: Uint8Array, model: Model, threads?: number): Promise<ExportCheck> {
-  const { classes, params } = model;
-  const config = requireLocalization(model.config, 'export');
-  const network = acmNetOptions(config, classes.length);
-  const { samples } = config.data;
-  const lengths = [fewestSnippets, 3, 7, 8, 29, samples].filter(
-    (length, i, all) => length <= samples && all.indexOf(length) === i,
-  );
-  const shapes = [...lengths.map(time => [1, time, network.featureDim]), [2, Math.min(13, samples), network.featureDim]];
+/** Runs a written model beside the trained one, on random inputs of several sizes. */
+async function checkOnnx(
+  bytes: Uint8Array,
+  { input, outputs, shapes, sizes, open }: OnnxExport,
+  threads?: number,
+): Promise<ExportCheck> {
   const runtime = await defaultRuntime('cpu');
-  const session = await runtime.createSession(bytes, localizerOutputs, { threads });
-  const step = inferenceStep({ network }, { threads });
+  const session = await runtime.createSession(bytes, outputs, { threads });
+  const trained = open({ threads });
   let largestDifference = 0;
   try {
     for (const [i, shape] of shapes.entries()) {
-      const features = random.uniform(random.key(i), shape);
-      const trained = await step(params, features);
-      const found = await session.run({ features });
-      for (const [k, name] of localizerOutputs.entries())
-        largestDifference = Math.max(largestDifference, differenceOf(found[k], trained[name]));
+      const values = random.uniform(random.key(i), shape);
+      const expected = await trained.run(values);
+      const found = await session.run({ [input]: values });
+      for (const [k, array] of found.entries()) largestDifference = Math.max(largestDifference, differenceOf(array, expected[k]));
     }
   } finally {
     await session.dispose();
-    await step.dispose();
+    await trained.dispose();
   }
-  return { shapes, largestDifference };
+  const { inputs, outputs: ports } = parseOnnxModel(bytes, 'the exported model');
+  return { inputs, outputs: ports, shapes, sizes, largestDifference };
 }
 
-/** Largest absolute difference; infinite for another shape, and for a value that is not finite. */
+/** Largest difference of a value and b's, relative to b's beyond 1; infinite for another shape, and for a value that is not finite. */
 function differenceOf(a: NDArray, b: NDArray): number {
   if (String(a.shape) !== String(b.shape)) return Number.POSITIVE_INFINITY;
   let largest = 0;
   for (let i = 0; i < a.data.length; i++) {
-    const difference = Math.abs(Number(a.data[i]) - Number(b.data[i]));
+    const expected = Number(b.data[i]);
+    const difference = Math.abs(Number(a.data[i]) - expected) / Math.max(1, Math.abs(expected));
     if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
   }
   return largest;

@@ -1,10 +1,14 @@
 /** An exported ONNX model as something to predict with (Node). */
+import { z } from 'zod';
+import { parseJson } from '../data/formats/json.ts';
 import { DataError, parseOnnxModel, readBytes } from '../data/index.ts';
-import { localizerOutputs } from '../localization/onnxModel.ts';
+import { ndarray } from '../engine/index.ts';
+import type { Params } from '../nn/index.ts';
+import { exportKinds } from './exportTasks.ts';
 import { described, type Model } from './model.ts';
 
-/** A localiser that `export` wrote as ONNX: the network is in the file. */
-export interface ExportedModel extends Pick<Model, 'source' | 'classes' | 'config'> {
+/** A model that `export` wrote as ONNX: the network is in the file. */
+export interface ExportedModel extends Pick<Model, 'source' | 'calibration' | 'classes' | 'config'> {
   /** The file. */
   readonly onnx: Uint8Array;
 }
@@ -17,11 +21,27 @@ export async function loadExportedModel(path: string): Promise<ExportedModel> {
   const onnx = await readBytes(path);
   const { metadata, inputs, outputs } = parseOnnxModel(onnx, path);
   const names = (values: readonly { readonly name: string }[]): string => values.map(({ name }) => name).join(', ') || 'none';
-  const missing = localizerOutputs.filter(name => !outputs.some(output => output.name === name));
-  if (missing.length > 0 || names(inputs) !== 'features')
-    throw new DataError(
-      path,
-      `expected a model that export wrote, from features to ${localizerOutputs.join(', ')}; found one from ${names(inputs)} to ${names(outputs)}`,
-    );
-  return { source: path, onnx, ...described(metadata.get('inkling'), path) };
+  const isOf = (kind: (typeof kinds)[number]): boolean =>
+    names(inputs) === kind.input && kind.outputs.every(name => outputs.some(output => output.name === name));
+  const kinds = Object.values(exportKinds);
+  if (!kinds.some(isOf)) {
+    const expected = kinds.map(({ input, outputs: to }) => `from ${input} to ${to.join(', ')}`).join(', or ');
+    const found = `from ${names(inputs)} to ${names(outputs)}`;
+    throw new DataError(path, `expected a model that export wrote, ${expected}; found one ${found}`);
+  }
+  const { classes, config } = described(metadata.get('inkling'), path);
+  if (!isOf(exportKinds[config.task]))
+    throw new DataError(path, `its outputs (${names(outputs)}) are not those of its task, ${config.task}`);
+  return { source: path, onnx, calibration: calibrationOf(metadata.get('calibration'), path), classes, config };
+}
+
+const calibrationSchema = z.object({ uncertainty: z.array(z.number().nullable()).min(1) });
+
+/** The calibration's uncertainties; JSON has null for infinity. */
+function calibrationOf(text: string | undefined, path: string): Params | undefined {
+  if (text === undefined) return undefined;
+  const parsed = calibrationSchema.safeParse(parseJson(text, `${path}: its calibration`));
+  if (!parsed.success) throw new DataError(path, 'its calibration: expected {uncertainty: [numbers]}');
+  const values = Float64Array.from(parsed.data.uncertainty, value => value ?? Number.POSITIVE_INFINITY);
+  return { uncertainty: ndarray('float64', [values.length], values) };
 }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { DataError, featureCache, messageOf, openVideoDataset, readAnnotations, type VideoDataset } from '../data/index.ts';
 import { fold, key } from '../engine/random.ts';
-import { acmNetShapes } from '../localization/acmNet.ts';
+import { acmNetShapes, initAcmNet } from '../localization/acmNet.ts';
 import {
   acmLossOptions,
   acmNetOptions,
@@ -118,6 +118,8 @@ export const localizationKind: TaskKind<LocalizationConfig, VideoDataset> = {
   inputKeys: 'model.featureDim or model.inputDropout',
   testKeys: ['data', 'inference', 'evaluation'],
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, classes: [...classes] } }),
+  classNames: ({ data }) => data.classes ?? undefined,
+  classesKey: 'data.classes',
   openData: openDataset,
   labelFiles,
   async openTask(config, dataset) {
@@ -135,4 +137,5 @@ export const localizationKind: TaskKind<LocalizationConfig, VideoDataset> = {
   optimizer: ({ train: { betas, weightDecay } }) => adam({ betas, weightDecay }),
   learningRate: ({ train }) => constantRate(train.learningRate),
   shapes: (config, classes) => acmNetShapes(acmNetOptions(config, classes)),
+  init: (config, classes, root) => initAcmNet(acmNetOptions(config, classes), root),
 };

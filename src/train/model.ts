@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseJson } from '../data/formats/json.ts';
 import { DataError, encodeSafetensors, exists, writeFileAtomic } from '../data/index.ts';
 import type { Params } from '../nn/index.ts';
+import { joinCalibration, readCalibration, splitCalibration } from './calibrationFile.ts';
 import { type CheckpointName, loadCheckpoint, readWeights, selectedCheckpoint, type Warner } from './checkpoint.ts';
 import { type Config, parseConfig } from './config.ts';
 import { consoleReporter } from './reporter.ts';
@@ -17,6 +18,8 @@ export interface Model {
   /** The checkpoint of a run folder: which one, and the epochs that were done. */
   readonly checkpoint?: { readonly name: CheckpointName; readonly epoch: number };
   readonly params: Params;
+  /** What its task adds to the weights, by name; missing where no training data was behind it, as behind imported weights. */
+  readonly calibration?: Params;
   /** Class names in the order of the columns. */
   readonly classes: readonly string[];
   /** The resolved configuration it was trained with: sampling, thresholds, and the identity of the feature extractor. */
@@ -31,8 +34,16 @@ export function modelMetadata({ classes, config }: Pick<Model, 'classes' | 'conf
 }
 
 /** Writes a model as one file that {@link loadModel} reads. */
-export async function writeModel(path: string, model: Pick<Model, 'params' | 'classes' | 'config'>): Promise<void> {
-  await writeFileAtomic(path, encodeSafetensors(model.params, modelMetadata(model)));
+export async function writeModel(path: string, model: ModelContent): Promise<void> {
+  await writeFileAtomic(path, encodeModel(model));
+}
+
+/** What a model file holds. */
+export type ModelContent = Pick<Model, 'params' | 'calibration' | 'classes' | 'config'>;
+
+/** A model as the bytes of one file. */
+export function encodeModel(model: ModelContent): Uint8Array[] {
+  return encodeSafetensors(joinCalibration(model), modelMetadata(model));
 }
 
 /**
@@ -51,7 +62,10 @@ export async function loadModel(path: string, named?: CheckpointName, warner: Wa
         'expected a run folder or a .safetensors model, found an ONNX model, which predict takes but which has no weights to go on with',
       );
     const { tensors, metadata } = await readWeights(path);
-    return { source: path, params: tensors, ...checkedModel(tensors, metadata, path) };
+    if (metadata.inklingBackbone !== undefined)
+      throw new DataError(path, 'expected a model, found the weights of a backbone alone (train --from starts from them)');
+    const { params, calibration } = splitCalibration(tensors);
+    return { source: path, params, calibration, ...checkedModel(params, metadata, path) };
   }
   const name = named ?? (await selectedCheckpoint(path));
   const { params, metadata, pointer } = await loadCheckpoint(path, name, warner);
@@ -59,7 +73,8 @@ export async function loadModel(path: string, named?: CheckpointName, warner: Wa
   const { classes, config } = checkedModel(params, metadata, path);
   if (named === undefined && name === 'last' && config.evaluation.select === 'best-on-test')
     warner.warn(`${path}: no best checkpoint, though evaluation.select is best-on-test; the last one is used, of epoch ${epoch}`);
-  return { source: path, checkpoint: { name, epoch }, params, classes, config };
+  const calibration = await readCalibration(path, params, warner);
+  return { source: path, checkpoint: { name, epoch }, params, calibration, classes, config };
 }
 
 /** What the metadata says of weights, which have to fit it. */
@@ -91,6 +106,40 @@ export function parseModelMetadata(text: string, path: string): Pick<Model, 'cla
   const parsed = describedSchema.safeParse(parseJson(text, `${path}: the description of the model`));
   if (!parsed.success) throw new DataError(path, 'the description of the model lacks format, classes or config');
   return { classes: parsed.data.classes, config: parseConfig(parsed.data.config, path) };
+}
+
+/** What a file of backbone weights says of itself. */
+const backboneSchema = z.object({
+  format: z.literal(1),
+  network: z.string(),
+  width: z.int(),
+  naming: z.string(),
+  normalized: z.boolean(),
+  source: z.string(),
+});
+
+/** Weights of a backbone alone: which network, how the checkpoint they come from names them, whether they were trained on normalised frames. */
+export type BackboneDescription = Omit<z.infer<typeof backboneSchema>, 'format'>;
+
+/** The metadata of a file of backbone weights, which is no model but a start for one. */
+export function backboneMetadata(description: BackboneDescription): Record<string, string> {
+  return { inklingBackbone: JSON.stringify({ format: 1, ...description }) };
+}
+
+/**
+ * What a training starts from: a model as {@link loadModel} loads it, or a backbone, which knows no classes.
+ * @throws DataError as there
+ */
+export async function loadStart(path: string, warner?: Warner): Promise<{ params: Params; classes?: readonly string[] }> {
+  if (extname(path).toLowerCase() === '.safetensors' && (await stat(path).catch(() => undefined))?.isFile()) {
+    const { tensors, metadata } = await readWeights(path);
+    if (metadata.inklingBackbone !== undefined) {
+      if (!backboneSchema.safeParse(parseJson(metadata.inklingBackbone, `${path}: the description of the backbone`)).success)
+        throw new DataError(path, 'the description of the backbone lacks format, network, width, naming, normalized or source');
+      return { params: tensors };
+    }
+  }
+  return loadModel(path, undefined, warner);
 }
 
 function checkShapes(params: Params, shapes: Readonly<Record<string, readonly number[]>>, path: string): void {

@@ -15,7 +15,7 @@ import {
 } from '../nn/index.ts';
 import { type OpenSetSplit, openSetSplit } from '../openset/classSplit.ts';
 import { networkOptions, type OpensetConfig } from '../openset/config.ts';
-import { networkShapes } from '../openset/encoder.ts';
+import { initNetwork, networkShapes } from '../openset/encoder.ts';
 import { featureInputs } from '../openset/inputs.ts';
 import { pslGroups } from '../openset/paramGroups.ts';
 import { type OpensetTask, opensetTask } from '../openset/task.ts';
@@ -146,6 +146,8 @@ export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
   inputKeys: 'model.featureDim',
   testKeys: ['data', 'video.format', 'video.split', 'video.unknown', 'video.test', 'video.workers', 'evaluation'],
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, known: [...classes] } }),
+  classNames: ({ data }) => (Array.isArray(data.known) ? data.known : undefined),
+  classesKey: 'data.known',
   openData: openOpensetData,
   labelFiles: (_, { files }) => files,
   openTask: async (config, data) => ({ task: openOpensetTask(config, data), warnings: [] }),
@@ -153,4 +155,5 @@ export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
   optimizer: optimizerOf,
   learningRate: scheduleOf,
   shapes: (config, classes) => networkShapes(networkOptions(config, classes)),
+  init: (config, classes, root) => initNetwork(networkOptions(config, classes), root),
 };

@@ -119,7 +119,8 @@ export async function predictFiles(
   return detections;
 }
 
-function needsExtractor(extractor: unknown): string {
+/** Why a model does not take a video, given what its configuration says of the extractor of its features. */
+export function needsExtractor(extractor: unknown): string {
   const which =
     extractor === null || extractor === undefined
       ? 'which one made its training features is not recorded (set data.extractor when training)'

@@ -1,6 +1,7 @@
 /** What runs need of a task, whichever it is: the differences between tasks are here and nowhere else in training and testing. */
 import type { Shape } from '../engine/index.ts';
-import type { Optimizer, Schedule } from '../nn/index.ts';
+import type { Key } from '../engine/random.ts';
+import type { Optimizer, Params, Schedule } from '../nn/index.ts';
 import type { DataCollector } from './dataFingerprint.ts';
 import type { Task } from './task.ts';
 
@@ -44,6 +45,9 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   readonly testKeys: readonly string[];
   /** Fixes the classes of a configuration, for a run that has its own already. */
   withClasses(config: C, classes: readonly string[]): C;
+  /** The classes that a configuration names, if it does, and the key where. */
+  classNames(config: C): readonly string[] | undefined;
+  readonly classesKey: string;
   /** Opens the data. @throws DataError naming what is wrong */
   openData(config: C, collector?: DataCollector): Promise<D>;
   /** The files behind labels and ground truth. */
@@ -56,4 +60,6 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   learningRate(config: C): Schedule;
   /** Shapes of the parameters that a model must have. */
   shapes(config: C, classes: number): Readonly<Record<string, Shape>>;
+  /** Fresh parameters of these shapes. */
+  init(config: C, classes: number, key: Key): Params;
 }

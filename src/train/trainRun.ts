@@ -8,7 +8,7 @@ import { hasCheckpoint } from './checkpoint.ts';
 import { type Config, dumpConfig, runConfigFile, withDataFolder } from './config.ts';
 import { type DataCollector, type DataFingerprint, dataChanges, dataCollector } from './dataFingerprint.ts';
 import { withExtractor } from './featureProvenance.ts';
-import { loadModel, modelMetadata, writeModel } from './model.ts';
+import { loadModel, loadStart, modelMetadata, writeModel } from './model.ts';
 import type { Reporter } from './reporter.ts';
 import { lockFile, lockRun, refuseBusyRun } from './runLock.ts';
 import {
@@ -194,16 +194,8 @@ async function removeTemporaryFiles(run: string): Promise<void> {
 async function initialParams(config: Config, task: Task, from: string, reporter: Reporter): Promise<Params> {
   const { classes } = task;
   const params = task.init(fold(key(config.train.seed), 'init'));
-  const source = await loadModel(from, undefined, reporter);
-  const longer = source.classes.length > classes.length ? source.classes : classes;
-  const strange = longer.findIndex((_, i) => source.classes[i] !== classes[i]);
-  if (strange >= 0) {
-    const [own, other] = [classes[strange], source.classes[strange]].map(name => name ?? 'none');
-    throw new DataError(
-      from,
-      `its classes are not those of the data set: class ${strange} is ${other} there, ${own} here (${source.classes.length} and ${classes.length} classes)`,
-    );
-  }
+  const source = await loadStart(from, reporter);
+  if (source.classes) mustBeEqual(source.classes, classes, from);
   const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);
   const embedding = Object.keys(params)[0];
   if (!matched.includes(embedding))
@@ -215,4 +207,15 @@ async function initialParams(config: Config, task: Task, from: string, reporter:
     `starting from ${from}: ${matched.length} parameters${unexpected.length > 0 ? `, ${unexpected.length} not used` : ''}`,
   );
   return params;
+}
+
+function mustBeEqual(others: readonly string[], classes: readonly string[], from: string): void {
+  const longer = others.length > classes.length ? others : classes;
+  const strange = longer.findIndex((_, i) => others[i] !== classes[i]);
+  if (strange < 0) return;
+  const [own, other] = [classes[strange], others[strange]].map(name => name ?? 'none');
+  throw new DataError(
+    from,
+    `its classes are not those of the data set: class ${strange} is ${other} there, ${own} here (${others.length} and ${classes.length} classes)`,
+  );
 }

@@ -74,7 +74,13 @@ describe('export', () => {
       file: 'same.onnx',
       format: 'onnx',
       bytes: (await stat(join(dir, 'same.onnx'))).size,
-      check: { shapes: expect.arrayContaining([[1, 2, featureDim]]), largestDifference: expect.any(Number) },
+      check: {
+        inputs: [{ name: 'features', dtype: 'float32', shape: ['batch', 'time', featureDim] }],
+        outputs: ['classScores', 'attention', 'cas'].map(name => expect.objectContaining({ name, dtype: 'float32' })),
+        shapes: expect.arrayContaining([[1, 2, featureDim]]),
+        sizes: '2, 3, 7, 8, 13, 16 snippets',
+        largestDifference: expect.any(Number),
+      },
     });
     const input = join('data', 'test');
     const lines = async (model: string) => (await succeed(['predict', model, input], dir)).stdout;
@@ -154,7 +160,7 @@ describe('export', () => {
     const port = { name: 'x', dtype: 'float32', shape: [1] } as const;
     await writeFile(join(dir, 'other.onnx'), encodeModel(g, [port], [{ ...port, name: g.node('Relu', ['x']) }]));
     expect(await fail(['predict', 'other.onnx', 'data/test'])).toBe(
-      'error: other.onnx: expected a model that export wrote, from features to classScores, attention, cas; found one from x to t0',
+      'error: other.onnx: expected a model that export wrote, from features to classScores, attention, cas, or from features to probabilities, embeddings, uncertainty; found one from x to t0',
     );
     await writeFile(join(dir, 'broken.onnx'), 'no model');
     expect(await fail(['predict', 'broken.onnx', 'data/test'])).toMatch(/^error: broken\.onnx: expected an ONNX model, found /);

@@ -129,7 +129,7 @@ wrote the run imported: inkling test imported --data DIR, predict, train --from 
     [['weights.npz'], "required option '--model <name>' not specified"],
     [
       ['weights.npz', '--model', 'tridet'],
-      "option '--model <name>' argument 'tridet' is invalid. Allowed choices are acm-net, ftcl.",
+      "option '--model <name>' argument 'tridet' is invalid. Allowed choices are acm-net, ftcl, psl, tsm.",
     ],
     [['lost.pth', '--model', 'ftcl'], 'lost.pth: no such file'],
     // How many files depends on what is tested beside this.

@@ -7,7 +7,7 @@ import { encodeNpy } from '../../src/data/formats/npy.ts';
 import { encodeSafetensors } from '../../src/data/formats/safetensors.ts';
 import { fromNumbers, zeros } from '../../src/engine/index.ts';
 import { loadConfig } from '../../src/train/config.ts';
-import { localizationConfigSchema } from '../../src/train/configSchema.ts';
+import { localizationConfigSchema, opensetConfigSchema } from '../../src/train/configSchema.ts';
 import { runCli } from './runCli.ts';
 
 let dir = '';
@@ -113,6 +113,17 @@ describe.concurrent('inspect', () => {
     expect(text).toContain('a multiply-add as 2');
   });
 
+  it('shows the layers of an open-set configuration', async () => {
+    const text = await out('inspect', 'openset/gym-i3d/psl', '--train');
+    const lines = text.split('\n');
+    expect(lines[0]).toBe(
+      'psl, 14 classes (data.known), features [1, 2048] -> probabilities [1, 14], embeddings [1, 128], uncertainty [1]',
+    );
+    expect(lines).toContainEqual(expect.stringMatching(/^head\.mlp\.linear_a +2,098,176 +\[1, 1024\] +4\.195 M$/));
+    expect(lines).toContain('parameters           2,233,216 (8.93 MB as float32)');
+    expect(text).toMatch(/^training step {8}[\d.]+ MFLOPs: forward and backward of 32 clips$/m);
+  });
+
   it('gives the same numbers to machines', async () => {
     const text = await out(
       'inspect',
@@ -156,7 +167,9 @@ describe.concurrent('inspect', () => {
     ],
     [['print-config'], 'expected a configuration, such as localization/thumos14/acm-net, or a run folder\n'],
     [['print-config', 'features'], 'features: expected a run folder with config.yaml, found none\n'],
-    [['print-config', 'mine.yaml', '--schema'], '--schema is the same for every configuration; leave out mine.yaml\n'],
+    [['print-config', '--schema'], '--schema: expected a task (localization, openset) or a configuration\n'],
+    [['print-config', 'mine.yaml', '--schema', 'openset'], '--schema is of a task or of a configuration; leave out mine.yaml\n'],
+    [['inspect', 'openset/gym-i3d/psl', '--time', '8'], '--time goes with localisation; '],
   ])('fails in one line: %j', async (args, message) => {
     const { code, stdout, stderr } = await run(...args);
     expect([code, stdout, stderr.split('\n').length]).toEqual([1, '', 2]);
@@ -190,7 +203,8 @@ describe.concurrent('print-config', () => {
     await mkdir(join(dir, 'run'));
     await writeFile(join(dir, 'run/config.yaml'), await out('print-config', 'mine.yaml', '--no-sources'));
     expect(await out('print-config', 'run')).toMatch(/^ {2}featureDim: 16 +# run\/config.yaml:\d+$/m);
-    expect(JSON.parse(await out('print-config', '--schema'))).toEqual(localizationConfigSchema());
+    expect(JSON.parse(await out('print-config', 'run', '--schema'))).toEqual(localizationConfigSchema());
+    expect(JSON.parse(await out('print-config', '--schema', 'openset'))).toEqual(opensetConfigSchema());
   });
 });
 

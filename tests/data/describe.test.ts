@@ -176,7 +176,8 @@ describe('describeFile', () => {
 
   it.each([
     ['empty', new Uint8Array(), 'x: the file is empty'],
-    ['an unknown kind', Uint8Array.of(0x7f, 0x45, 0x4c, 0x46), 'found something else (it begins with 7f 45 4c 46)'],
+    ['an unknown kind', Uint8Array.of(0x7e, 0x45, 0xff, 0x46), 'found something else (it begins with 7e 45 ff 46)'],
+    ['a program', Uint8Array.of(0x7f, 0x45, 0x4c, 0x46), 'found a program (ELF)'],
     ['an archive of something else', zipSync({ 'a.txt': text('hello') }), 'x: a zip archive of "a.txt"; expected .npy arrays'],
     ['no JSON', text('{"a": '), 'x: expected JSON'],
   ])('refuses %s', (_, bytes, message) => {

@@ -27,7 +27,7 @@ function properties(node: unknown, prefix = ''): [path: string, description: unk
 }
 
 describe('the schema for editors', () => {
-  it('is the one in the repository (npx tsx src/cli.ts print-config --schema > schemas/localization-config.json)', async () => {
+  it('is the one in the repository (npx tsx src/cli.ts print-config --schema localization > schemas/localization-config.json)', async () => {
     expect(await readFile(schemaPath, 'utf8')).toBe(schemaText(localizationConfigSchema()));
   });
 

@@ -11,20 +11,15 @@ import { initAcmNet } from '../../src/localization/acmNet.ts';
 import { acmNetOptions } from '../../src/localization/config.ts';
 import { loadLast } from '../../src/train/checkpoint.ts';
 import { readClassNames } from '../../src/train/classNames.ts';
-import { loadConfig } from '../../src/train/config.ts';
+import { loadConfig, requireLocalization } from '../../src/train/config.ts';
 import { describeRun } from '../../src/train/describeRun.ts';
-import {
-  checkTarget,
-  importModel,
-  mustFit,
-  readSourceWeights,
-  type SourceWeights,
-  writeImported,
-} from '../../src/train/importModel.ts';
+import { type ImportOptions, importModel as importAny, mustFit } from '../../src/train/importModel.ts';
+import { checkTarget, writeImported } from '../../src/train/importTarget.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { models } from '../../src/train/models.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { readRun } from '../../src/train/runs.ts';
+import { readSourceWeights, type SourceWeights } from '../../src/train/sourceWeights.ts';
 
 const model = models['acm-net'];
 const ftcl = models.ftcl;
@@ -70,6 +65,12 @@ function sourceOf(arrays: Record<string, NDArray>): SourceWeights {
   return { found: '', tensors: new Map(tensors), others: [] };
 }
 
+/** {@link importAny} of a localiser. */
+async function importModel(weights: SourceWeights, where: string, options: ImportOptions) {
+  const imported = await importAny(weights, where, options);
+  return { ...imported, config: requireLocalization(imported.config, where) };
+}
+
 const classes = 'a,b,c';
 
 describe('readSourceWeights', () => {
@@ -99,6 +100,38 @@ describe('readSourceWeights', () => {
     );
     expect([...ema.tensors.keys()]).toContain('1.running_mean');
     await expect(readSourceWeights(path, { key: 'ema' })).rejects.toThrow('expected weights under "ema", found them under');
+  });
+});
+
+describe('a PSL checkpoint', () => {
+  it('has its prototypes outside of the network, and says all widths', async () => {
+    const head: Record<string, Shape> = {
+      'head.mlp.linear_a.weight': [7, 6],
+      'head.mlp.linear_a.bias': [7],
+      ...Object.fromEntries(['weight', 'bias', 'running_mean', 'running_var'].map(name => [`head.mlp.linear_a_bn.${name}`, [7]])),
+      'head.mlp.logits_out_b.weight': [4, 7],
+      'head.mlp.logits_out_b.bias': [4],
+      prototypes: [3, 4],
+    };
+    const arrays = Object.fromEntries(
+      Object.entries(head).map(([name, shape], i) => [name, fromNumbers(Array(sizeOf(shape)).fill(i + 1), shape)]),
+    );
+    const imported = await importAny(sourceOf(arrays), 'w', { model: models.psl, classes });
+    expect(imported.adapted).toEqual([
+      'model.featureDim: 6, not 2048',
+      'model.hiddenDim: 7, not 1024',
+      'model.embeddingDim: 4, not 128',
+    ]);
+    expect(imported.config).toMatchObject({ task: 'openset', method: 'psl', data: { known: ['a', 'b', 'c'] } });
+    expect(imported.merged.missing).toEqual(['head.mlp.linear_a_bn.num_batches_tracked']);
+    expect(imported.params.prototypes).toEqual(arrays.prototypes);
+    expect(imported.notFinite).toEqual([]);
+    const path = join(dir, 'psl.safetensors');
+    await writeImported(path, 'file', imported, 'w');
+    expect((await loadModel(path)).calibration).toBeUndefined();
+    await expect(importAny(sourceOf(arrays), 'w', { model: models.psl, classes: 'a,b' })).rejects.toThrow(
+      'w: it has 3 classes, --classes a,b 2',
+    );
   });
 });
 

@@ -83,7 +83,10 @@ describe('an open-set run', () => {
     ]);
     const tested = await testRun(run, { reporter: silentReporter() });
     expect(await readFile(tested.resultFile)).toEqual(await readFile(join(run, 'scores.npz')));
-    expect([tested.results, tested.otherFiles]).toEqual(['scores', [join(run, 'test-last-features.npz')]]);
+    expect([tested.results, tested.otherFiles]).toEqual([
+      'scores',
+      [join(run, 'test-last-features.npz'), join(run, 'test-last-calibration.safetensors')],
+    ]);
   });
 
   it('that was interrupted goes on to the same bits, statistics of batch norms included', async () => {

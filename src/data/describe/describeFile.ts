@@ -2,6 +2,7 @@
 
 import { sizeOf } from '../../engine/ndarray.ts';
 import { DataError } from '../formats/dataError.ts';
+import { seemsToBe } from '../formats/fileKind.ts';
 import { decodeText, parseJson } from '../formats/json.ts';
 import { parseNpy } from '../formats/npy.ts';
 import { npyMagic, parseNpyHeader } from '../formats/npyHeader.ts';
@@ -45,10 +46,9 @@ function describeContent(bytes: Uint8Array, where: string): Part {
       // Nothing else begins so either: said below.
     }
   }
-  const start = [...bytes.subarray(0, 8)].map(byte => byte.toString(16).padStart(2, '0')).join(' ');
   throw new DataError(
     where,
-    `expected a .npy, .npz, .safetensors, PyTorch, ONNX, JSON, YAML or label CSV file, found something else (it begins with ${start})`,
+    `expected a .npy, .npz, .safetensors, PyTorch, ONNX, JSON, YAML or label CSV file, found ${seemsToBe(bytes)}`,
   );
 }
 

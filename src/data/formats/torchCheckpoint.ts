@@ -1,4 +1,5 @@
 import { DataError } from './dataError.ts';
+import { knownKind, seemsToBe, startsWith } from './fileKind.ts';
 import { type ArrayOwner, numpyClasses } from './numpyClasses.ts';
 import { type Pickled, parsePickle } from './pickle.ts';
 import { plainBytes } from './plainBytes.ts';
@@ -51,7 +52,7 @@ export function parseTorchCheckpoint(bytes: Uint8Array, where: string): Checkpoi
 
   if (startsWith(file, 'PK')) return parseArchive(file, owner, globals, isTensor);
   refuseOthers(file, where);
-  const first = parsePickle(file, where, { globals, isLeaf: isTensor });
+  const first = firstPickle(file, where, { globals, isLeaf: isTensor });
   if (first.value === legacyMagic) return parseLegacy(file, first.end, owner, globals, isTensor);
   if (first.end !== file.length) {
     throw new DataError(where, `expected the pickle to end at byte ${first.end}, found ${file.length} bytes`);
@@ -59,23 +60,9 @@ export function parseTorchCheckpoint(bytes: Uint8Array, where: string): Checkpoi
   return first.value;
 }
 
-function startsWith(bytes: Uint8Array, text: string, at = 0): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
-  return true;
-}
-
-/** What people take for a checkpoint by mistake, by how it starts. */
-const mistaken: readonly (readonly [start: string, what: string])[] = [
-  ['version https://git-lfs', 'a pointer of Git LFS, not the file itself (git lfs pull gets it)'],
-  ['<', 'a web page or XML (a download that failed?)'],
-  ['{', 'JSON'],
-  ['\x89HDF', 'an HDF5 file'],
-  ['\x1f\x8b', 'a gzip archive'],
-  ['\x93NUMPY', 'a .npy file'],
-];
+const expected = 'expected a checkpoint of PyTorch or a pickle, found';
 
 function refuseOthers(file: Uint8Array, where: string): void {
-  const expected = 'expected a checkpoint of PyTorch or a pickle, found';
   if (file.length === 0) throw new DataError(where, `${expected} an empty file`);
   if (startsWith(file, 'ustar', 257)) {
     throw new DataError(
@@ -83,5 +70,18 @@ function refuseOthers(file: Uint8Array, where: string): void {
       `${expected} a tar archive, the format of PyTorch before 0.1.10; load and save it with a newer one`,
     );
   }
-  for (const [start, what] of mistaken) if (startsWith(file, start)) throw new DataError(where, `${expected} ${what}`);
+  const known = knownKind(file);
+  if (known !== undefined) throw new DataError(where, `${expected} ${known}`);
+}
+
+/** The first pickle of a file that may be none at all: its author is then told what the file is, not at which byte it is no pickle. */
+function firstPickle(file: Uint8Array, where: string, options: Parameters<typeof parsePickle<StoredTensor>>[2]) {
+  try {
+    return parsePickle(file, where, options);
+  } catch (error) {
+    // Since protocol 2 (2003) pickles begin with 0x80; all end with a full stop.
+    const isPickle = file[0] === 0x80 || file[file.length - 1] === 0x2e || file.length < 64;
+    if (!(error instanceof DataError) || isPickle) throw error;
+    throw new DataError(where, `${expected} ${seemsToBe(file)}`, { cause: error });
+  }
 }
