@@ -2,6 +2,7 @@
 
 export * from './bayesLinear.ts';
 export * from './crossEntropy.ts';
+export * from './debias.ts';
 export * from './deriveScores.ts';
 export * from './evaluate.ts';
 export * from './evidential.ts';
@@ -30,6 +31,7 @@ export * from './scores/prototypeScores.ts';
 export * from './scores/stochasticScores.ts';
 export * from './scores/weibullTail.ts';
 export * from './selectSamples.ts';
+export * from './stochasticPasses.ts';
 export * from './thresholdRule.ts';
 export * from './unitRows.ts';
 export * from './videoShuffle.ts';
