@@ -1,7 +1,7 @@
 /**
- * `npx tsx bench/openset.ts --data DIR [--seeds 5] [--threads 1] [CONFIG[+key=value] ...]`: trains configurations of configs/openset (default: all of gym-i3d)
- * on several divisions of a data set into known and unknown classes, data.splitSeed 0, 1, ..., and prints the mean and the standard deviation (n - 1) of what
- * their tests say, in percent.
+ * `npx tsx bench/openset.ts --data DIR [--seeds 5] [--threads 1] [CONFIG[+key=value] ...]`: trains configurations of
+ * configs/openset (default: all of gym-i3d) on several divisions of a data set into known and unknown classes, data.splitSeed
+ * 0, 1, ..., and prints the mean and the standard deviation (n - 1) of what their tests say, in percent.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

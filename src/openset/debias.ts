@@ -1,7 +1,7 @@
 /**
- * The debiasing head of DEAR, which helps the training of a backbone and takes no part in tests: of its three branches over the last feature map one
- * sees the frames in order, one in another order, and one each frame alone. Source: W. Bao et al., "Evidential deep learning for open set action
- * recognition", ICCV 2021, section 3.3.
+ * The debiasing head of DEAR, which helps the training of a backbone and takes no part in tests: of its three branches over
+ * the last feature map one sees the frames in order, one in another order, and one each frame alone. Source: W. Bao et al.,
+ * "Evidential deep learning for open set action recognition", ICCV 2021, section 3.3.
  */
 import { add, mean, pick, relu, reshape, type Shape, type Tensor, take, transpose } from '../engine/index.ts';
 import type { Key } from '../engine/random.ts';
@@ -26,8 +26,8 @@ export interface DebiasOptions {
   /** Dropout before the branches' classifiers; published: 0.5. */
   readonly dropout: number;
   /**
-   * What the HSIC of the first branch's evidence and that of the others does: `increase` dependence, the sign as published, which its authors note is not
-   * what they meant; `reduce` it; `none`: it is left out.
+   * What the HSIC of the first branch's evidence and that of the others does: `increase` dependence, the sign as published,
+   * which its authors note is not what they meant; `reduce` it; `none`: it is left out.
    */
   readonly hsic: 'none' | 'increase' | 'reduce';
   /** Channels of the branches' convolutions. */
@@ -97,8 +97,8 @@ export interface DebiasInput {
 }
 
 /**
- * The sum of the branches' evidential class losses and, unless it is left out, the HSIC term; not yet weighted. Each branch: convolution of width 3, batch norm,
- * ReLU, mean over all positions and frames, dropout, linear.
+ * The sum of the branches' evidential class losses and, unless it is left out, the HSIC term; not yet weighted. Each branch:
+ * convolution of width 3, batch norm, ReLU, mean over all positions and frames, dropout, linear.
  * @throws Error without feature maps or noise
  */
 export function debiasLoss(

@@ -1,8 +1,9 @@
 /**
- * Several stochastic passes of a linear classifier over the same features, for MC dropout and Bayesian layers. A pass is one draw of the classifier's weights,
- * the same for all samples, so what is said of a sample does not depend on the samples beside it, and all passes are one matrix product. Dropout is such
- * a draw too: a feature that is dropped is a column of the weights that is 0. Sources: Y. Gal and Z. Ghahramani, "Dropout as a Bayesian approximation", ICML
- * 2016; N. Houlsby et al., "Bayesian active learning for classification and preference learning", 2011 (BALD).
+ * Several stochastic passes of a linear classifier over the same features, for MC dropout and Bayesian layers. A pass is one
+ * draw of the classifier's weights, the same for all samples, so what is said of a sample does not depend on the samples
+ * beside it, and all passes are one matrix product. Dropout is such a draw too: a feature that is dropped is a column of the
+ * weights that is 0. Sources: Y. Gal and Z. Ghahramani, "Dropout as a Bayesian approximation", ICML 2016; N. Houlsby et al.,
+ * "Bayesian active learning for classification and preference learning", 2011 (BALD).
  */
 import {
   add,
@@ -33,8 +34,9 @@ import { fold, key } from '../engine/random.ts';
 import { parameter, type SymbolicParams } from '../nn/index.ts';
 
 /**
- * What the spread of the passes says of a sample: `bald`, the mutual information of class and weights in nats; `variance`, that of the predicted class's
- * probability (unbiased), as published for MC dropout; `aleatoric` (as published for Bayesian layers) and `epistemic`, the traces of the two covariances.
+ * What the spread of the passes says of a sample: `bald`, the mutual information of class and weights in nats; `variance`,
+ * that of the predicted class's probability (unbiased), as published for MC dropout; `aleatoric` (as published for Bayesian
+ * layers) and `epistemic`, the traces of the two covariances.
  */
 export const passUncertainties = ['bald', 'variance', 'aleatoric', 'epistemic'] as const;
 export type PassUncertainty = (typeof passUncertainties)[number];
@@ -66,7 +68,10 @@ function fixed(name: string, shape: Shape, make: () => NDArray, dtype: Tensor['d
   return cast(constant(array), dtype);
 }
 
-/** Weights `[K, F]` whose columns are dropped with probability `rate` and divided by 1 - rate, anew in each pass; the bias stays. */
+/**
+ * Weights `[K, F]` whose columns are dropped with probability `rate` and divided by 1 - rate, anew in each pass; the bias
+ * stays.
+ */
 export function dropoutPasses(weight: Tensor, bias: Tensor, rate: number, passes: number): PassWeights {
   const shape = [passes, 1, weight.shape[1]];
   const draw = () => random.bernoulliMask(fold(testKey, 'dropout'), 1 - rate, shape);
@@ -93,7 +98,10 @@ export function passProbabilities(features: Tensor, { weight, bias }: PassWeight
   return softmax(add(logits, bias));
 }
 
-/** The uncertainty of each sample by the probabilities of its passes `[n, passes, K]` -> `[n]`, in the type of the probabilities. */
+/**
+ * The uncertainty of each sample by the probabilities of its passes `[n, passes, K]` -> `[n]`, in the type of the
+ * probabilities.
+ */
 export function passUncertainty(probabilities: Tensor, kind: PassUncertainty): Tensor {
   // Passes may agree to many digits, of which a difference of entropies in float32 would leave none.
   const p = cast(probabilities, 'float64');
