@@ -44,10 +44,10 @@ export function evalOpensetCommand(): Command {
       'one, or one a file, with commas: an uncertainty (0.0045), confidence:0.999, training:0.95 or known:0.85 (default: training:0.95 where the file has training scores)',
     )
     .addOption(
-      new Option('--score <name>', 'the uncertainty in the file, or one made from its logits or features')
+      new Option('--score <name>', 'the uncertainty in the file, or one made from its logits, features or stochastic passes')
         .choices([
           ...['stored', 'max-softmax', 'max-logit', 'energy', 'entropy', 'mahalanobis', 'mahalanobis-per-class'],
-          ...['prototype', 'cosine', 'openmax'],
+          ...['prototype', 'cosine', 'openmax', 'bald', 'variance', 'aleatoric', 'epistemic'],
         ])
         .default(undefined, 'stored; mahalanobis where the file holds embeddings'),
     )

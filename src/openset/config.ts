@@ -1,10 +1,12 @@
 /** The configuration of an open-set experiment: its schema, and the options records that heads and losses take from it. */
 import { z } from 'zod';
 import { featureWidth } from '../backbones/index.ts';
+import { bayesPreset } from './bayesLinear.ts';
 import type { BackboneOptions, NetworkOptions } from './encoder.ts';
 import type { HeadOptions } from './methods.ts';
 import { methodNames } from './methods.ts';
 import { pslPreset } from './pslLoss.ts';
+import { passUncertainties } from './stochasticPasses.ts';
 import { tsmOptions, videoConfig } from './videoConfig.ts';
 
 const count = z.int().positive();
@@ -76,8 +78,38 @@ const loss = z.strictObject({
       classLoss: z.enum(['log', 'digamma']).describe('log of the expected probability (published), or its expectation.'),
       kl: z.boolean().describe('Whether evidence for wrong classes is penalised by the annealed KL divergence.'),
       calibration: z.boolean().describe('Whether uncertainty is calibrated: sure when right, unsure when wrong.'),
+      debias: z
+        .strictObject({
+          weight: weight.describe('Weight of the term; published: 0.1.'),
+          channels: count.describe("Channels of the branches' convolutions."),
+          dropout: probability.describe("Dropout before the branches' classifiers; published: 0.5."),
+          hsic: z
+            .enum(['none', 'increase', 'reduce'])
+            .describe('Whether HSIC makes the branches depend on each other more (the published sign) or less (what was meant).'),
+        })
+        .nullable()
+        .default(null)
+        .describe(
+          'Three branches over the last feature map, which see the frames in order, in another order, and one by one (video only); null: none.',
+        ),
     })
     .describe('Evidential deep learning (DEAR).'),
+  bayesian: z
+    .strictObject({
+      weight: weight.describe('Weight of the KL divergence of the weights from their prior.'),
+      reduction: z
+        .enum(['sum', 'mean'])
+        .describe('How the log-densities of the weights become one number: sum, or mean as in the code of PSL.'),
+      prior: z
+        .strictObject({
+          share: share.describe('Share of the wide part.'),
+          wide: positive.describe('Standard deviation of one part.'),
+          narrow: positive.describe('Standard deviation of the other part; published: e^-6.'),
+        })
+        .describe('Two normal distributions around 0, mixed.'),
+    })
+    .default({ weight: 1e-6, ...bayesPreset })
+    .describe('Variational Bayesian classifier (Bayes by backprop).'),
 });
 
 const train = z.strictObject({
@@ -113,6 +145,17 @@ const evaluation = z.strictObject({
     .describe(
       "method: the method's own (1 - largest probability, or vacuity); mahalanobis: distance of the embedding to the training clips.",
     ),
+  stochastic: z
+    .strictObject({
+      passes: z.int().min(2).describe('Draws of the weights; bayesian: and one more pass with their means.'),
+      uncertainty: z
+        .enum(passUncertainties)
+        .describe(
+          "What the passes say: bald, the mutual information of class and weights; variance of the predicted class's probability; traces of the aleatoric or the epistemic covariance.",
+        ),
+    })
+    .default({ passes: 10, uncertainty: 'bald' })
+    .describe('Tests of dropout and bayesian: several passes over the same features.'),
   start: z.int().min(0).describe('First epoch (counted from 0) after which the test part is evaluated.'),
   every: count.describe('Epochs between evaluations.'),
   select: z.enum(['last', 'best-on-test']).describe('The model that counts: the last, or the best on the test part.'),
@@ -120,7 +163,11 @@ const evaluation = z.strictObject({
 
 const keys = z.strictObject({
   task: z.literal('openset').describe('What is learnt: to name known classes and to notice unknown ones.'),
-  method: z.enum(methodNames).describe('psl: prototypical similarity learning; the others are what it is compared to.'),
+  method: z
+    .enum(methodNames)
+    .describe(
+      'psl: prototypical similarity learning; the others are what it is compared to: dropout is MC dropout, bayesian a Bayesian last layer.',
+    ),
   data: data.describe('The data set.'),
   video: videoConfig.nullable().default(null).describe('Clips and the backbone over them; null: the data are features.'),
   model: model.describe('The head on the features.'),
@@ -137,6 +184,9 @@ export const opensetConfig = keys.superRefine((config, context) => {
   if (Array.isArray(known) && new Set(known).size < known.length) problem('data.known', 'names that differ');
   if (config.video?.training.clips === 2 && config.method !== 'psl')
     problem('video.training.clips', `1, since ${config.method} has no use for a second clip`);
+  if (config.method === 'dropout' && config.model.dropout === 0) problem('model.dropout', 'more than 0 for the method dropout');
+  if (config.loss.evidential.debias && config.method === 'evidential' && !config.video)
+    problem('loss.evidential.debias', 'null, since features have no frames to shuffle');
   const { nesterov, momentum, optimizer, schedule, steps, warmupEpochs, epochs } = config.train;
   if (nesterov && momentum === 0 && optimizer !== 'adam') problem('train.nesterov', 'false, since there is no momentum');
   if (schedule === 'steps' && steps.some((step, i) => i > 0 && steps[i - 1] >= step)) problem('train.steps', 'ascending epochs');
@@ -159,15 +209,20 @@ const normModes = { batch: 'batch', 'stem-only': 'stemOnly', running: 'running' 
 >;
 
 /** Options of the head and its loss, for a number of known classes. */
-export function headOptions({ method, model, loss, video }: OpensetConfig, classes: number): HeadOptions {
+export function headOptions({ method, model, loss, video, evaluation }: OpensetConfig, classes: number): HeadOptions {
   const clips = video?.training.clips ?? 1;
+  const featureDim = video ? featureWidth(tsmOptions(video).network) : model.featureDim;
+  const { debias, ...evidential } = loss.evidential;
   return {
     ...model,
-    ...(video && { featureDim: featureWidth(tsmOptions(video).network) }),
+    featureDim,
     method,
     classes,
     psl: { ...pslPreset, ...loss.psl, clips, anchors: clips === 2 ? 'first' : 'all' },
     rpl: loss.rpl,
-    evidential: loss.evidential,
+    evidential,
+    ...(video && debias && { debias: { ...debias, frames: video.frames, inputs: featureDim } }),
+    bayesian: loss.bayesian,
+    stochastic: evaluation.stochastic,
   };
 }

@@ -1,4 +1,4 @@
-/** Uncertainties made from the logits or features of a score file. */
+/** Uncertainties made from the logits, features or stochastic passes of a score file. */
 
 import { type NDArray, ndarray } from '../engine/ndarray.ts';
 import type { OpenSetScores, ScoredSamples } from './scoredSamples.ts';
@@ -13,6 +13,7 @@ import {
 import { fitMahalanobis, mahalanobisScores } from './scores/mahalanobis.ts';
 import { fitOpenMax, openMax } from './scores/openMax.ts';
 import { cosineUncertainty, prototypeSimilarity } from './scores/prototypeScores.ts';
+import { type StochasticScores, stochasticScores } from './scores/stochasticScores.ts';
 
 /** Scores that can be made, and from what. */
 export const derivedScores = {
@@ -25,8 +26,20 @@ export const derivedScores = {
   prototype: 'features and prototypes',
   cosine: 'features and prototypes',
   openmax: 'features, logits and labels of all three parts',
+  bald: 'stochastic passes',
+  variance: 'stochastic passes',
+  aleatoric: 'stochastic passes',
+  epistemic: 'stochastic passes',
 } as const;
 export type DerivedScore = keyof typeof derivedScores;
+
+/** Which of the statistics of passes a score is. */
+const ofPasses = {
+  bald: 'mutualInformation',
+  variance: 'predictedVariance',
+  aleatoric: 'aleatoric',
+  epistemic: 'epistemic',
+} as const satisfies Partial<Record<DerivedScore, keyof StochasticScores>>;
 
 /** PSL's temperature. */
 const prototypeTemperature = 0.2;
@@ -54,7 +67,8 @@ export function deriveScores(parts: Parts, score: DerivedScore, temperature?: nu
         : nearestPrototype(part, parts.prototypes),
     ...(part.conf ? { confidence: Float64Array.from(part.conf.data, Number) } : {}),
   });
-  const trains = parts.training.logits || embeddingsOf(parts.training);
+  const isOfPasses = derivedScores[score] === 'stochastic passes';
+  const trains = isOfPasses ? parts.training.passes : parts.training.logits || embeddingsOf(parts.training);
   return {
     known: judged(parts.known),
     unknown: judged(parts.unknown),
@@ -68,6 +82,11 @@ function scorer(parts: Parts, score: DerivedScore, temperature: number | undefin
   const prototypes = () => needed(parts.prototypes, 'prototypes', score);
   const first = (part: ScorePart) => firstClips(needed(embeddingsOf(part), `${part.prefix}_features`, score), part.rows);
   switch (score) {
+    case 'bald':
+    case 'variance':
+    case 'aleatoric':
+    case 'epistemic':
+      return part => stochasticScores(needed(part.passes, `${part.prefix}_passes`, score))[ofPasses[score]];
     case 'max-softmax':
       return part => maxSoftmaxUncertainty(logits(part), temperature);
     case 'max-logit':

@@ -1,6 +1,16 @@
 /** What stands in front of a head: nothing where samples are features already, else a TSM over clips. */
 import { foldTsm, initTsm, type NormMode, type TsmOptions, tsm, tsmShapes } from '../backbones/index.ts';
-import { type Compiled, compile, constant, type Device, mean, type NDArray, type Shape, type Tensor } from '../engine/index.ts';
+import {
+  type Compiled,
+  compile,
+  constant,
+  type Device,
+  mean,
+  type NDArray,
+  reshape,
+  type Shape,
+  type Tensor,
+} from '../engine/index.ts';
 import type { Key } from '../engine/random.ts';
 import type { Params, SymbolicParams } from '../nn/index.ts';
 import { type HeadOptions, headShapes, initHead } from './methods.ts';
@@ -28,16 +38,29 @@ export function networkShapes({ head, backbone }: NetworkOptions): Record<string
   return { ...(backbone && tsmShapes(backbone)), ...headShapes(head) };
 }
 
+/** What a network's front makes of a training batch. */
+export interface TrainingFeatures {
+  /** `[rows, F]` */
+  readonly features: Tensor;
+  /** The backbone's last feature map, `[rows, frames, C, h, w]`. */
+  readonly maps?: Tensor;
+  /** Those that this pass moved. */
+  readonly buffers: Readonly<Record<string, Tensor>>;
+}
+
 /**
- * Features `[rows, F]` in training, and the buffers that this pass moved.
+ * The features of a training batch.
  * @param inputs features `[rows, F]`, or clips `[rows, 3, frames, H, W]` where there is a backbone
  */
 export function trainingFeatures(
   params: SymbolicParams,
   inputs: Tensor,
   backbone: BackboneOptions | undefined,
-): { readonly features: Tensor; readonly buffers: Readonly<Record<string, Tensor>> } {
-  return backbone ? tsm(params, inputs, backbone, { norm: backbone.norms }) : { features: inputs, buffers: {} };
+): TrainingFeatures {
+  if (!backbone) return { features: inputs, buffers: {} };
+  const { features, frames, buffers } = tsm(params, inputs, backbone, { norm: backbone.norms });
+  const last = frames.stages[frames.stages.length - 1];
+  return { features, maps: reshape(last, [-1, backbone.segments, ...last.shape.slice(1)]), buffers };
 }
 
 /** A trained backbone that is ready to run. */

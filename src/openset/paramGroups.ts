@@ -10,7 +10,7 @@ const noDecay: ParamGroup = { weightDecay: 0 };
  * Parameter groups of PSL for an optimiser's `groups`:
  * - `as-run`: no weight decay on parameters with "bn" in their name and on the prototypes; all others, biases and the batch norms of shortcuts
  *   included, decay; no rate differs;
- * - `intended`: no decay on any batch norm, bias or prototype;
+ * - `intended`: no decay on any batch norm, bias, prototype or spread of a Bayesian weight;
  * - `intended-finetune`: the same, with the rate of the head times 5, of its biases times 10, and of all other biases times 2.
  */
 export function pslGroups(grouping: Grouping): NonNullable<CommonOptions['groups']> {
@@ -20,7 +20,7 @@ export function pslGroups(grouping: Grouping): NonNullable<CommonOptions['groups
     if (name === 'prototypes') return noDecay;
     const isHead = name.startsWith('head.');
     // Weights of batch norms are the only ones with one axis.
-    const decay = isBias(name) || shape.length < 2 ? noDecay : {};
+    const decay = isBias(name) || shape.length < 2 || name.endsWith('_rho') ? noDecay : {};
     if (!scaled) return decay;
     const lrScale = isHead ? (isBias(name) ? 10 : 5) : isBias(name) && !isNorm(name, shape) ? 2 : 1;
     return { ...decay, lrScale };

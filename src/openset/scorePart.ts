@@ -15,7 +15,21 @@ export interface ScorePart {
   readonly softmax?: NDArray;
   readonly logits?: NDArray;
   readonly features?: NDArray;
+  /** Probabilities of stochastic passes, [N, K, passes]. */
+  readonly passes?: NDArray;
 }
+
+/** How many axes arrays may have, where it is not one. */
+const axesOf: Readonly<Record<string, readonly number[]>> = {
+  unctt: [1, 2],
+  softmax: [2],
+  logits: [2],
+  features: [2],
+  passes: [3],
+};
+
+/** What the features file of a test calls an array. */
+const otherNames: Readonly<Record<string, string>> = { softmax: 'probability', features: 'embedding' };
 
 /** Whether an array holds vectors instead of one or two scores a row. */
 export function isEmbedding(array: NDArray | undefined): boolean {
@@ -33,21 +47,21 @@ export function predictionOf({ pred, softmax, logits, prefix }: ScorePart, where
 
 /** The arrays of a part with a prefix (`ind`, `ood`, `train`). @throws DataError naming an array whose shape does not fit */
 export function partOf(arrays: Readonly<Record<string, NDArray>>, prefix: string, where: string): ScorePart {
-  const get = (name: string): NDArray | undefined => arrays[`${prefix}_${name}`];
+  const get = (name: string): NDArray | undefined => arrays[`${prefix}_${name}`] ?? arrays[`${prefix}_${otherNames[name]}`];
   const labels = get('label');
   const label = labels && classNumbers(labels, `${where}: ${prefix}_label`);
-  const any = get('unctt') ?? get('features') ?? get('softmax') ?? get('logits');
+  const any = get('unctt') ?? get('features') ?? get('softmax') ?? get('logits') ?? get('passes');
   const rows = label?.length ?? any?.shape[0] ?? 0;
-  for (const name of ['conf', 'pred', 'unctt', 'softmax', 'logits', 'features']) {
+  for (const name of ['conf', 'pred', 'unctt', 'softmax', 'logits', 'features', 'passes']) {
     const array = get(name);
     // Embeddings of two clips a video lie behind each other; class scores of two clips would be scores of more videos.
     const isPair = ['unctt', 'features'].includes(name) && isEmbedding(array) && array!.shape[0] === 2 * rows;
     const fits = !array || array.shape[0] === rows || isPair;
-    const axes = ['softmax', 'logits', 'features'].includes(name) ? [2] : name === 'unctt' ? [1, 2] : [1];
+    const axes = axesOf[name] ?? [1];
     if (array && (!fits || !axes.includes(array.shape.length) || array.shape.includes(0))) {
       throw new DataError(
         `${where}: ${prefix}_${name}`,
-        `expected ${rows} rows${axes.includes(2) ? '' : ' of one value'} as in ${prefix}_label, found shape ${showShape(array.shape)}`,
+        `expected ${rows} rows${axesOf[name] ? '' : ' of one value'} as in ${prefix}_label, found shape ${showShape(array.shape)}`,
       );
     }
   }
@@ -61,6 +75,7 @@ export function partOf(arrays: Readonly<Record<string, NDArray>>, prefix: string
     softmax: get('softmax'),
     logits: get('logits'),
     features: get('features'),
+    passes: get('passes'),
   };
 }
 

@@ -9,7 +9,6 @@ import {
   fromNumbers,
   type NDArray,
   ndarray,
-  random,
   type Tensor,
   valueAuxAndGrad,
 } from '../engine/index.ts';
@@ -22,6 +21,7 @@ import { annealing } from './evidential.ts';
 import { type Inputs, type Labelled, labelArray } from './inputs.ts';
 import { type BatchInput, type Recognition, recognize, trainHead } from './methods.ts';
 import { accuracy, type RankingMetrics, rankingMetrics } from './metrics/rankingMetrics.ts';
+import { stepNoise } from './stepNoise.ts';
 
 export interface OpensetTaskOptions<S extends Labelled> {
   readonly split: OpenSetSplit<S>;
@@ -80,7 +80,7 @@ export function opensetTask<S extends Labelled>(options: OpensetTaskOptions<S>) 
 }
 
 /** A training batch with what the head is told besides the features, which the step makes of the inputs. */
-interface StepInput<T = Tensor> extends Omit<BatchInput<T>, 'features'> {
+interface StepInput<T = Tensor> extends Omit<BatchInput<T>, 'features' | 'maps'> {
   readonly inputs: T;
 }
 
@@ -98,8 +98,8 @@ function trainingStep({ head, backbone }: NetworkOptions, where: OpensetTaskOpti
     (trained: SymbolicParams, held: SymbolicParams, { inputs, ...more }: StepInput): StepOutput => {
       const [loss, aux, gradients] = valueAuxAndGrad((own: SymbolicParams): [Tensor, Omit<StepOutput, 'loss' | 'gradients'>] => {
         const params = { ...held, ...own };
-        const { features, buffers } = trainingFeatures(params, inputs, backbone);
-        const { loss: value, probabilities, buffers: ofHead } = trainHead(params, { ...more, features }, head);
+        const { buffers, ...made } = trainingFeatures(params, inputs, backbone);
+        const { loss: value, probabilities, buffers: ofHead } = trainHead(params, { ...more, ...made }, head);
         return [value, { probabilities, buffers: { ...buffers, ...ofHead } }];
       })(trained);
       return { loss, ...aux, gradients };
@@ -134,13 +134,11 @@ function trainingEpoch<S extends Labelled>(
     async prepare(batch: number): Promise<PreparedBatch> {
       const samples = plan[batch].map(i => train[i]);
       const made = await inputs.training(samples, fold(fold(key, 'inputs'), batch));
-      const keep = 1 - head.dropout;
-      const maskShape = [made.labels.shape[0], head.featureDim];
       return {
         input: {
           inputs: made.inputs,
           labels: made.labels,
-          ...(keep < 1 && { mask: random.bernoulliMask(fold(fold(key, 'dropout'), batch), keep, maskShape) }),
+          ...stepNoise(head, made.labels.shape[0], name => fold(fold(key, name), batch)),
           lambda: fromNumbers([annealing((index + batch / plan.length) / epochs)], []),
         },
         warnings: made.warnings,
@@ -242,6 +240,7 @@ function joined(parts: readonly Recognition<NDArray>[], label: Int32Array): Reco
     probabilities,
     embeddings: stacked(part => part.embeddings),
     uncertainty: stacked(part => part.uncertainty),
+    ...(parts.some(part => part.passes) && { passes: stacked(part => part.passes as NDArray) }),
     label,
     prediction: places,
     confidence: values,
@@ -280,14 +279,18 @@ function scoreFile(found: Readonly<Record<Subset, Recognized>>, scores: Scores):
   return encodeNpz(Object.fromEntries(arrays), { compress: true });
 }
 
-/** What other scores are computed from: `{train,ind,ood}_{embedding,probability,label}`, and PSL's prototypes. */
+/**
+ * What other scores are computed from: `{train,ind,ood}_{embedding,probability,label}`, of stochastic methods `_passes` `[n, K, passes]`, and PSL's
+ * prototypes.
+ */
 function featureFile(found: Readonly<Record<Subset, Recognized>>, { prototypes }: Params): Uint8Array {
   const arrays = subsets.flatMap((subset): [string, NDArray][] => {
-    const { embeddings, probabilities, label } = found[subset];
+    const { embeddings, probabilities, passes, label } = found[subset];
     const labels = ndarray('int64', [label.length], BigInt64Array.from(label, BigInt));
     return [
       [`${subset}_embedding`, embeddings],
       [`${subset}_probability`, probabilities],
+      ...(passes ? [[`${subset}_passes`, passes] as [string, NDArray]] : []),
       [`${subset}_label`, labels],
     ];
   });

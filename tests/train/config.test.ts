@@ -59,7 +59,11 @@ describe('the configurations of the package', () => {
       ]
         .concat('thumos14/acm-net', 'thumos14/ftcl')
         .map(name => `localization/${name}.yaml`)
-        .concat(['base', 'cosine', 'cross-entropy', 'psl'].map(name => `openset/gym-i3d/${name}.yaml`)),
+        .concat(
+          ['base', 'bayesian', 'cosine', 'cross-entropy', 'dropout', 'evidential', 'psl', 'rpl'].map(
+            name => `openset/gym-i3d/${name}.yaml`,
+          ),
+        ),
     );
     for (const name of names) {
       const { config } = await loadConfig(name);

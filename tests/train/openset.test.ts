@@ -7,6 +7,8 @@ import { encodeNpy } from '../../src/data/formats/npy.ts';
 import { ndarray, random } from '../../src/engine/index.ts';
 import { methodNames } from '../../src/openset/methods.ts';
 import { rankingMetrics } from '../../src/openset/metrics/rankingMetrics.ts';
+import { scoresFromArrays } from '../../src/openset/scoreFile.ts';
+import { stochasticScores } from '../../src/openset/scores/stochasticScores.ts';
 import { type Config, loadConfig, loadRunConfig } from '../../src/train/config.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { predictor } from '../../src/train/predict.ts';
@@ -52,7 +54,10 @@ const configOf = async (...sets: readonly string[]): Promise<Config> => {
 describe('an open-set run', () => {
   it.each(methodNames)('of %s learns the known classes, and tells the unknown one from them', async method => {
     const run = join(dir, method);
-    const { metrics, lines } = await trainSilently(await configOf(`method=${method}`, 'train.epochs=20'), { out: run });
+    // One feature decides here: passes that drop it disagree with the others about known clips, while all are unsure of unknown ones.
+    const dropout = method === 'dropout' ? ['model.dropout=0.5', 'evaluation.stochastic.uncertainty=aleatoric'] : [];
+    const config = await configOf(`method=${method}`, 'train.epochs=20', ...dropout);
+    const { metrics, lines } = await trainSilently(config, { out: run });
     expect(metrics.accuracy).toBe(1);
     expect(metrics.AUROC).toBeGreaterThan(0.9);
     expect(lines[0]).toBe(`training ${method} on 24 clips, testing on 24, 3 classes; run folder ${run}`);
@@ -112,6 +117,46 @@ describe('an open-set run', () => {
     expect(rates[3]).toBeCloseTo(0.05, 12);
   });
 
+  it.each(['dropout', 'bayesian'])('of %s draws the same noise when it goes on, and in every test', async method => {
+    const config = await configOf(`method=${method}`, 'model.dropout=0.3');
+    const [whole, resumed] = [join(dir, `${method}-whole`), join(dir, `${method}-resumed`)];
+    await trainSilently(config, { out: whole });
+    const stop = new AbortController();
+    const progress = ({ label, done }: { label: string; done: number }) => {
+      if (label === 'epoch 4/6' && done === 11) stop.abort();
+    };
+    const first = await trainRun(config, { out: resumed, reporter: { ...silentReporter(), progress }, signal: stop.signal });
+    expect(first).toMatchObject({ interrupted: true, epochs: 3 });
+    await trainSilently(await loadRunConfig(resumed), { out: resumed, resume: true });
+    expect((await loadModel(resumed)).params).toEqual((await loadModel(whole)).params);
+    for (const file of ['scores.npz', 'features.npz'])
+      expect(await readFile(join(resumed, file))).toEqual(await readFile(join(whole, file)));
+  });
+
+  it.each([
+    ['dropout', 'bald', 10],
+    ['dropout', 'variance', 10],
+    ['bayesian', 'aleatoric', 11],
+    ['bayesian', 'epistemic', 11],
+  ] as const)('of %s leaves its passes, from which %s follows', async (method, uncertainty, passes) => {
+    const run = join(dir, `${method}-${uncertainty}`);
+    const sets = ['model.dropout=0.5', `evaluation.stochastic.uncertainty=${uncertainty}`];
+    await trainSilently(await configOf(`method=${method}`, ...sets), { out: run });
+    const [scores, features] = [await readArrays(join(run, 'scores.npz')), await readArrays(join(run, 'features.npz'))];
+    expect(features.ood_passes.shape).toEqual([12, 3, passes]);
+    const stored = scoresFromArrays(scores, 'scores.npz');
+    const derived = scoresFromArrays(features, 'features.npz', { score: uncertainty });
+    for (const part of ['known', 'unknown'] as const) {
+      expect(Math.max(...stored[part].uncertainty)).toBeGreaterThan(0);
+      for (const [i, value] of stored[part].uncertainty.entries()) expect(value).toBeCloseTo(derived[part].uncertainty[i], 6);
+      expect(derived[part].prediction).toEqual(stored[part].prediction);
+      expect(derived[part].label).toEqual(stored[part].label);
+    }
+    const means = stochasticScores(features.ind_passes).confidence;
+    for (const [i, value] of (stored.known.confidence as Float64Array).entries()) expect(value).toBeCloseTo(means[i], 6);
+    expect(derived.training?.uncertainty.length).toBe(24);
+  });
+
   it('says what cannot be', async () => {
     const run = join(dir, 'never');
     const strange = trainSilently(await configOf('data.known=[up, down]'), { out: run });
@@ -120,7 +165,16 @@ describe('an open-set run', () => {
     );
     const wide = trainSilently(await configOf('model.featureDim=7'), { out: run });
     await expect(wide).rejects.toThrow('expected features of width 7, found 6');
-    await expect(configOf('method=psi')).rejects.toThrow('expected one of psl, cross-entropy, rpl, evidential, found "psi"');
+    await expect(configOf('method=psi')).rejects.toThrow(
+      'expected one of psl, cross-entropy, rpl, evidential, dropout, bayesian, found "psi"',
+    );
+    await expect(configOf('method=dropout')).rejects.toThrow(
+      'model.dropout: expected more than 0 for the method dropout, found 0',
+    );
+    const debias = 'loss.evidential.debias={weight: 0.1, channels: 4, dropout: 0.5, hsic: none}';
+    await expect(configOf('method=evidential', debias)).rejects.toThrow(
+      'loss.evidential.debias: expected null, since features have no frames to shuffle, found',
+    );
     await expect(predictor(await loadModel(join(dir, 'psl')))).rejects.toThrow(
       'predict: expected task localization, found openset',
     );
