@@ -1,7 +1,7 @@
-/** The feature files that command-line inputs mean. */
+/** The files that command-line inputs mean. */
 
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, parse } from 'node:path';
+import { dirname, isAbsolute, join, parse, relative } from 'node:path';
 import type { FeatureInput } from '../train/predict.ts';
 
 /**
@@ -19,6 +19,16 @@ export async function featureInputs(inputs: readonly string[]): Promise<FeatureI
     else found.push(...(await inputsOfFolder(input)));
   }
   return found;
+}
+
+/**
+ * Videos as they are, folders as all videos in them and in their folders, lists (`.txt`) as the videos that their lines name.
+ * @throws DataError naming an input that does not exist, or a folder without videos
+ */
+export async function videoInputs(inputs: readonly string[]): Promise<FeatureInput[]> {
+  const { findVideos } = await import('../video/videoFiles.ts');
+  const found = await Promise.all(inputs.map(input => findVideos(input)));
+  return found.flat().map(({ name, path }) => ({ name, files: [relative(process.cwd(), path)] }));
 }
 
 async function inputsOfList(list: string): Promise<FeatureInput[]> {

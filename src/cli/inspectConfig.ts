@@ -4,7 +4,7 @@ import { showShape } from '../engine/ndarray.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
 import { modelSummary, trainingStepFlops } from '../localization/modelSummary.ts';
 import type { Flops, NetworkSummary } from '../nn/networkSummary.ts';
-import { headOptions, type OpensetConfig } from '../openset/config.ts';
+import { networkOptions, type OpensetConfig } from '../openset/config.ts';
 import { recognizerStepFlops, recognizerSummary } from '../openset/modelSummary.ts';
 import { classCountOf } from '../train/classCount.ts';
 import { loadConfig } from '../train/config.ts';
@@ -66,14 +66,17 @@ function localizer(config: LocalizationConfig, classes: number, options: Inspect
 
 function recogniser(config: OpensetConfig, classes: number, options: InspectConfigOptions): Inspected {
   if (options.time !== undefined) throw new Error('--time goes with localisation; clips of open-set recognition are one row');
-  const head = headOptions(config, classes);
-  const summary = recognizerSummary({ head, batch: options.batch ?? 1 });
-  if (!options.train) return { input: 'features', summary };
-  const batch = options.batch ?? config.train.batchSize;
+  const { video } = config;
+  const { head, backbone } = networkOptions(config, classes);
+  const network = { head, ...(backbone && video && { backbone: { ...backbone, size: video.size } }) };
+  const input = video ? 'clips' : 'features';
+  const summary = recognizerSummary({ ...network, batch: options.batch ?? 1 });
+  if (!options.train) return { input, summary };
+  const batch = (options.batch ?? config.train.batchSize) * (video?.training.clips ?? 1);
   return {
-    input: 'features',
+    input,
     summary,
-    step: { sizes: { batch }, text: `${batch} clips`, flops: recognizerStepFlops({ head, batch }) },
+    step: { sizes: { batch }, text: `${batch} clips`, flops: recognizerStepFlops({ ...network, batch }) },
   };
 }
 

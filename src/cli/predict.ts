@@ -28,16 +28,16 @@ export type Prediction = (
 /** Options that only recognisers have. */
 const recognitionOptions = ['accept', 'top'] as const;
 
-/** `inkling predict`: what a model finds in feature files. */
+/** `inkling predict`: what a model finds in feature files, or in videos where it reads these. */
 export function predictCommand(): Command {
   return new Command('predict')
     .description(
-      'find actions in feature files (localisation), or name the class of each clip, or "never seen" (open-set recognition)',
+      'find actions in feature files (localisation), or name the class of each clip or video, or "never seen" (open-set recognition)',
     )
     .argument('<model>', 'a run folder, or a model file (.safetensors, or .onnx from export)')
     .argument(
       '<inputs...>',
-      'feature files (.npy, .npz), folders of them (also with rgb/ and flow/ inside), or lists (.txt, a path a line)',
+      'feature files (.npy, .npz), folders of them (also with rgb/ and flow/ inside), or lists (.txt, a path a line); videos for a model of videos',
     )
     .addOption(new Option('--checkpoint <name>', 'which weights of a run (default: those it selected)').choices(['last', 'best']))
     .addOption(deviceOption())
@@ -55,7 +55,8 @@ export function predictCommand(): Command {
       `
 Example:
   $ inkling predict runs/phase2 features/video1.npy --out detections.json
-  $ inkling predict runs/gym-i3d-psl-0 new/*.npy --accept 0.9 --top 3`,
+  $ inkling predict runs/gym-i3d-psl-0 new/*.npy --accept 0.9 --top 3
+  $ inkling predict runs/mine my-video.mp4`,
     )
     .action((model: string, inputs: string[], options: PredictOptions) =>
       withAllocator(() => runPredict(model, inputs, options)),
@@ -65,8 +66,6 @@ Example:
 async function runPredict(modelPath: string, inputs: readonly string[], options: PredictOptions): Promise<void> {
   const { out, checkpoint } = options;
   if (out !== undefined) await (await import('../data/files.ts')).requireWritableFile(out);
-  const { featureInputs } = await import('./featureInputs.ts');
-  const files = await featureInputs(inputs);
   const { loadModel } = await import('../train/model.ts');
   const { loadExportedModel } = await import('../train/exportedModel.ts');
   const isOnnx = extname(modelPath).toLowerCase() === '.onnx';
@@ -74,6 +73,9 @@ async function runPredict(modelPath: string, inputs: readonly string[], options:
   const strange = recognitionOptions.find(name => options[name] !== undefined);
   if (model.config.task === 'localization' && strange !== undefined)
     throw new Error(`--${strange} goes with open-set models; ${modelPath} is one of localization`);
+  const { featureInputs, videoInputs } = await import('./featureInputs.ts');
+  const readsVideo = model.config.task === 'openset' && model.config.video !== null;
+  const files = await (readsVideo ? videoInputs(inputs) : featureInputs(inputs));
   const predict = await predictions[model.config.task]();
   await predict(model, files, options);
 }

@@ -8,13 +8,16 @@ import { padLeft, padRight, textWidth } from './textWidth.ts';
 /** Prints the class of each clip, how sure that is, and whether it is a class that training never saw; or writes it to a file. */
 export const predictClasses: Prediction = async (model, inputs, { out, json, device, threads, accept, top }) => {
   const options = { reporter: consoleReporter(), device, threads, accept, top };
-  const { threshold, measure, clips } = await recognizeFiles(model, inputs, options);
+  const { threshold, measure, clips, failures } = await recognizeFiles(model, inputs, options);
   const result = {
     model: model.source,
     uncertainty: measure,
     threshold: { value: threshold.value ?? null, rule: threshold.rule },
     clips: clips.map(({ isUnknown, ...clip }) => ({ ...clip, unknown: isUnknown ?? null })),
+    ...(failures.length > 0 && { failures }),
   };
+  for (const { problem } of failures) console.error(`error: ${problem}`);
+  if (failures.length > 0) process.exitCode = 1;
   const unknown = clips.filter(({ isUnknown }) => isUnknown).length;
   if (out !== undefined) {
     const { writeFileAtomic } = await import('../data/files.ts');
@@ -29,7 +32,7 @@ export const predictClasses: Prediction = async (model, inputs, { out, json, dev
   }
   const { value, rule } = threshold;
   printLines([
-    ...table(clips),
+    ...(clips.length > 0 ? table(clips) : []),
     '',
     `uncertainty: ${measure}`,
     `threshold: ${value === undefined ? rule : `${number(value)}, which ${rule} (--accept RATE chooses another)`}`,

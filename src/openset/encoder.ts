@@ -63,27 +63,61 @@ export function trainingFeatures(
   return { features, maps: reshape(last, [-1, backbone.segments, ...last.shape.slice(1)]), buffers };
 }
 
+/** The size of the input of a network over clips. */
+export interface ClipSize {
+  /** Clips of a video whose features are averaged. */
+  readonly clips: number;
+  readonly frames: number;
+  /** Side of a frame. */
+  readonly size: number;
+}
+
+/** Shape of an inference input: features `[batch, F]`, or clips `[batch, clips, 3, frames, size, size]`. */
+export function inferenceShape<B extends number | string>(
+  { head, backbone }: NetworkOptions,
+  clips: ClipSize | undefined,
+  batch: B,
+): (B | number)[] {
+  if (!backbone) return [batch, head.featureDim];
+  if (!clips) throw new Error('a network with a backbone reads clips of some size');
+  return [batch, clips.clips, backbone.network.channels, clips.frames, clips.size, clips.size];
+}
+
+/** Parameters for inference: the batch norms of the backbone become part of its convolutions. */
+export function inferenceParams(params: Readonly<Params>, { backbone }: NetworkOptions): Params {
+  return backbone ? foldTsm(params, backbone) : { ...params };
+}
+
+/** Features `[batch, F]` of an inference input; those of the clips of a video are averaged. */
+export function inferenceFeatures(params: SymbolicParams, inputs: Tensor, { backbone }: NetworkOptions): Tensor {
+  if (!backbone) return inputs;
+  const [batch, clips, ...clip] = inputs.shape;
+  const { features } = tsm(params, reshape(inputs, [batch * clips, ...clip]), backbone, { norm: 'running' });
+  return mean(reshape(features, [batch, clips, -1]), 1);
+}
+
 /** A trained backbone that is ready to run. */
 export interface Encoder {
-  /** The mean feature `[1, F]` of the clips of one video, `[clips, 3, frames, H, W]`. */
+  /** The features `[batch, F]` of videos, `[batch, clips, 3, frames, size, size]`. */
   readonly encode: (clips: NDArray) => Promise<NDArray>;
   dispose(): Promise<void>;
 }
 
-/** A trained backbone for inference: batch norms are part of the convolutions, and the weights part of the graph. */
+/** A trained backbone for inference, with its weights as part of the graph, which is what a runtime can prepare. */
 export function encoder(
   params: Readonly<Params>,
-  backbone: BackboneOptions,
+  network: NetworkOptions,
   where: { readonly device?: Device; readonly threads?: number },
 ): Encoder {
-  const own = Object.fromEntries(Object.keys(tsmShapes(backbone)).map(name => [name, params[name]]));
-  const folded = foldTsm(own, backbone);
-  const run: Compiled<[Tensor], Tensor> = compile(
-    (clips: Tensor) => {
-      const weights = Object.fromEntries(Object.entries(folded).map(([name, array]) => [name, constant(array)]));
-      return mean(tsm(weights, clips, backbone, { norm: 'running' }).features, 0, true);
-    },
-    { ...where, name: 'backbone inference' },
-  );
+  const weights = constants(inferenceParams(params, network));
+  const run: Compiled<[Tensor], Tensor> = compile((clips: Tensor) => inferenceFeatures(weights(), clips, network), {
+    ...where,
+    name: 'backbone inference',
+  });
   return { encode: clips => run(clips), dispose: () => run.dispose() };
+}
+
+/** Arrays as constants of a graph, made anew for each trace. */
+export function constants(params: Readonly<Params>): () => SymbolicParams {
+  return () => Object.fromEntries(Object.entries(params).map(([name, array]) => [name, constant(array)]));
 }

@@ -24,7 +24,7 @@ export interface TrainingInputs {
 export interface TestInputs {
   /** Places of the samples; one that cannot be read is left out. */
   readonly samples: readonly number[];
-  /** Their inputs: features `[samples, F]`, or the clips of one sample. */
+  /** Their inputs: features `[samples, F]`, or clips `[samples, clips, 3, frames, size, size]`. */
   readonly inputs: NDArray;
   /** One line for each sample that was left out. */
   readonly problems: readonly string[];

@@ -185,7 +185,7 @@ async function evaluateTask<S extends Labelled>(
   let done = 0;
   const found = {} as Record<Subset, Recognized>;
   const problems: string[] = [];
-  const backbone = network.backbone && encoder(params, network.backbone, where);
+  const backbone = network.backbone && encoder(params, network, where);
   try {
     for (const subset of subsets) {
       const parts: Recognition<NDArray>[] = [];

@@ -4,6 +4,7 @@ import { resnetPresets, type TsmOptions } from '../backbones/index.ts';
 import type { ClipPlan, SamplingPlan } from '../video/clip.ts';
 import { multiView } from '../video/sampling.ts';
 import { videoFormats } from '../video/videoFormats.ts';
+import type { ClipSize } from './encoder.ts';
 
 const count = z.int().positive();
 const probability = z.number().min(0).max(1);
@@ -96,6 +97,11 @@ export const videoConfig = z.strictObject({
 
 /** The part of a configuration that is about video. */
 export type VideoConfig = z.infer<typeof videoConfig>;
+
+/** The test clips of a video. */
+export function clipSize({ frames, size, test: { views, crops } }: VideoConfig): ClipSize {
+  return { clips: views * crops, frames, size };
+}
 
 /** The backbone of a configuration. */
 export function tsmOptions({ frames, backbone }: VideoConfig): TsmOptions {

@@ -1,6 +1,6 @@
 /** Exports to ONNX by task. */
 import { localizerInput, localizerOutputs } from '../localization/onnxModel.ts';
-import { recognizerInput, recognizerOutputs } from '../openset/opensetOnnx.ts';
+import { recognizerInputs, recognizerOutputs } from '../openset/opensetOnnx.ts';
 import { requireLocalization, requireOpenset } from './config.ts';
 import { localizationExport } from './localizationExport.ts';
 import type { Model } from './model.ts';
@@ -9,19 +9,21 @@ import { opensetExport } from './opensetExport.ts';
 import type { ConfigByTask } from './tasks.ts';
 
 /** How a task's models are exported, and what the models that it exports look like from outside. */
-interface ExportKind extends Pick<OnnxExport, 'input' | 'outputs'> {
+interface ExportKind extends Pick<OnnxExport, 'outputs'> {
+  /** What the input may be called. */
+  readonly inputs: readonly string[];
   export(model: Model): OnnxExport;
 }
 
 /** The tasks whose models are exported. */
 export const exportKinds: { readonly [T in keyof ConfigByTask]: ExportKind } = {
   localization: {
-    input: localizerInput,
+    inputs: [localizerInput],
     outputs: localizerOutputs,
     export: model => localizationExport(model, requireLocalization(model.config, model.source)),
   },
   openset: {
-    input: recognizerInput,
+    inputs: recognizerInputs,
     outputs: recognizerOutputs,
     export: model => opensetExport(model, requireOpenset(model.config, model.source)),
   },

@@ -22,10 +22,10 @@ export async function loadExportedModel(path: string): Promise<ExportedModel> {
   const { metadata, inputs, outputs } = parseOnnxModel(onnx, path);
   const names = (values: readonly { readonly name: string }[]): string => values.map(({ name }) => name).join(', ') || 'none';
   const isOf = (kind: (typeof kinds)[number]): boolean =>
-    names(inputs) === kind.input && kind.outputs.every(name => outputs.some(output => output.name === name));
+    kind.inputs.includes(names(inputs)) && kind.outputs.every(name => outputs.some(output => output.name === name));
   const kinds = Object.values(exportKinds);
   if (!kinds.some(isOf)) {
-    const expected = kinds.map(({ input, outputs: to }) => `from ${input} to ${to.join(', ')}`).join(', or ');
+    const expected = kinds.map(({ inputs: from, outputs: to }) => `from ${from.join(' or ')} to ${to.join(', ')}`).join(', or ');
     const found = `from ${names(inputs)} to ${names(outputs)}`;
     throw new DataError(path, `expected a model that export wrote, ${expected}; found one ${found}`);
   }

@@ -1,7 +1,7 @@
 /** Clips of videos as inputs of a network, decoded ahead of the steps that take them (Node). */
-import { DataError } from '../data/index.ts';
+import { prefetch } from '../data/index.ts';
 import { type NDArray, ndarray } from '../engine/index.ts';
-import { fold, type Key, key } from '../engine/random.ts';
+import { fold, key } from '../engine/random.ts';
 import { type Inputs, type Labelled, labelArray } from '../openset/inputs.ts';
 import { testPlans, trainingPlan, type VideoConfig } from '../openset/videoConfig.ts';
 import { clipLabels, drawShuffle, shuffleSecondClips } from '../openset/videoShuffle.ts';
@@ -14,28 +14,40 @@ export interface LabelledVideo extends Labelled {
   readonly path: string;
 }
 
-/** Clips as the backbone takes them, `[clips, 3, frames, H, W]`. */
-export function clipArray(clips: readonly Clip[]): NDArray<'float32'> {
+/** Clips as a training step takes them, `[clips, 3, frames, H, W]`. */
+function clipArray(clips: readonly Clip[]): NDArray<'float32'> {
   const size = clips[0].data.length;
   const data = new Float32Array(clips.length * size);
   for (const [i, clip] of clips.entries()) data.set(clip.data, i * size);
   return ndarray('float32', [clips.length, ...clips[0].shape], data);
 }
 
-/**
- * All test clips of a video: every view with its crops, in one array.
- * @throws DataError naming the video if it cannot be read
- */
-export async function testClips(loader: ClipLoader, path: string, plans: readonly ClipPlan[]): Promise<NDArray<'float32'>> {
-  // A random crop is the same in every test.
-  const made = await Promise.all(plans.map((plan, i) => loader.make({ path, plan, keys: [fold(key(0), i)] })));
-  const problem = made.find(result => 'problem' in result);
-  if (problem) throw new DataError(path, problem.problem.replace(`${path}: `, ''));
-  return clipArray(made.flatMap(result => (result as ClipResult).clips));
-}
+/** The test clips of a video, `[clips, 3, frames, H, W]`, or why there are none. */
+export type TestClips = { readonly path: string } & ({ readonly clips: NDArray<'float32'> } | { readonly problem: string });
 
 /** Videos whose test clips are made before their turn comes. */
 const testAhead = 4;
+
+/** The test clips of videos, in order: every view with its crops. */
+async function* ahead(loader: ClipLoader, paths: readonly string[], plans: readonly ClipPlan[]): AsyncGenerator<TestClips> {
+  // A random crop is the same in every test.
+  const wishes = plans.map((plan, i) => ({ plan, key: fold(key(0), i) }));
+  let i = 0;
+  for await (const result of prefetch(each => loader.make({ path: paths[each], wishes }), paths.length, testAhead)) {
+    const path = paths[i++];
+    yield 'problem' in result ? { path, problem: result.problem } : { path, clips: clipArray(result.clips) };
+  }
+}
+
+/** The test clips of videos, made ahead in worker threads. */
+export async function* testClipsAhead(paths: readonly string[], plans: readonly ClipPlan[]): AsyncGenerator<TestClips> {
+  const loader = clipLoader();
+  try {
+    yield* ahead(loader, paths, plans);
+  } finally {
+    await loader.close();
+  }
+}
 
 /** Inputs of videos by a configuration: decoded and changed in worker threads. */
 export function videoInputs(config: VideoConfig): Inputs<LabelledVideo> {
@@ -55,12 +67,12 @@ export function videoInputs(config: VideoConfig): Inputs<LabelledVideo> {
     async training(videos, batchKey) {
       const requests = videos.map(({ path }, i) => ({
         path,
-        plan: training,
-        keys: Array.from({ length: clips }, (_, c): Key => fold(fold(batchKey, i), c)),
+        wishes: Array.from({ length: clips }, (_, c) => ({ plan: training, key: fold(fold(batchKey, i), c) })),
       }));
       const made = await Promise.all(requests.map(request => loader.make(request)));
       const good = made.flatMap((result, i) => ('clips' in result ? [i] : []));
-      if (good.length === 0) throw new Error(`no video of a batch can be read; the first: ${problemOf(made[0])}`);
+      if (good.length === 0)
+        throw new Error(`no video of a batch can be read; the first: ${'problem' in made[0] ? made[0].problem : ''}`);
       // The next one that can be read stands for one that cannot: the batch keeps its size.
       const taken = made.map((result, i) => ('clips' in result ? i : (good.find(g => g > i) ?? good[0])));
       const warnings = news(
@@ -79,30 +91,16 @@ export function videoInputs(config: VideoConfig): Inputs<LabelledVideo> {
       return { inputs: { ...array, data }, labels: labelArray(clipLabels(labels, plan.shuffled)), warnings };
     },
     async *testing(videos) {
-      const ahead: Promise<NDArray | DataError>[] = [];
-      const start = (i: number): void => {
-        const made = testClips(loader, videos[i].path, tests).catch((error: unknown) => {
-          if (error instanceof DataError) return error;
-          throw error;
-        });
-        // It is looked at in its turn; until then a failure is nobody's.
-        made.catch(() => {});
-        ahead.push(made);
-      };
-      for (let i = 0; i < videos.length; i++) {
-        while (ahead.length < testAhead && i + ahead.length < videos.length) start(i + ahead.length);
-        const inputs = await ahead.shift()!;
-        if (inputs instanceof DataError) {
-          yield { samples: [], inputs: emptyInputs, problems: [`${inputs.message}; it is left out of the test`] };
-        } else yield { samples: [i], inputs, problems: [] };
+      const paths = videos.map(({ path }) => path);
+      let i = 0;
+      for await (const made of ahead(loader, paths, tests)) {
+        if ('problem' in made) yield { samples: [], inputs: noInputs, problems: [`${made.problem}; it is left out of the test`] };
+        else yield { samples: [i], inputs: { ...made.clips, shape: [1, ...made.clips.shape] }, problems: [] };
+        i++;
       }
     },
     close: () => loader.close(),
   };
 }
 
-const emptyInputs = ndarray('float32', [0], new Float32Array(0));
-
-function problemOf(result: Awaited<ReturnType<ClipLoader['make']>>): string {
-  return 'problem' in result ? result.problem : '';
-}
+const noInputs = ndarray('float32', [0], new Float32Array(0));

@@ -56,12 +56,17 @@ export interface ClipPlan {
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
-/** A request for clips of one video. */
+/** A clip to make. */
+export interface ClipWish {
+  readonly plan: ClipPlan;
+  /** Everything random in the clip follows from it. */
+  readonly key: Key;
+}
+
+/** A request for clips of one video, which is decoded once for all of them. */
 export interface ClipRequest {
   readonly path: string;
-  readonly plan: ClipPlan;
-  /** One clip for each key; everything random in it follows from it. */
-  readonly keys: readonly Key[];
+  readonly wishes: readonly ClipWish[];
   /** Number of frames of the video, if it is known from an earlier {@link ClipResult}: saves finding out. */
   readonly length?: number;
 }
@@ -89,7 +94,7 @@ function uniformsOf(from: Key): () => number {
  * Decodes a video once and makes all clips that are asked of it.
  * @throws DataError as `openVideo`
  */
-export async function makeClips({ path, plan, keys, length }: ClipRequest): Promise<ClipResult> {
+export async function makeClips({ path, wishes, length }: ClipRequest): Promise<ClipResult> {
   let known = length;
   let measured = false;
   for (;;) {
@@ -102,7 +107,7 @@ export async function makeClips({ path, plan, keys, length }: ClipRequest): Prom
       measured = true;
       continue;
     }
-    const chosen = keys.map(key => chooseFrames(plan, assumed, framesPerSecond ?? 30, key));
+    const chosen = wishes.map(({ plan, key }) => chooseFrames(plan, assumed, framesPerSecond ?? 30, key));
     const indices = [...new Set(chosen.flatMap(each => [...each]))].sort((a, b) => a - b);
     let damage: string | undefined;
     let held: Frames | undefined;
@@ -127,7 +132,8 @@ export async function makeClips({ path, plan, keys, length }: ClipRequest): Prom
     }
     const clips = chosen.map((each, i) => {
       const at = Array.from(each, index => indices.indexOf(index));
-      return transform(gather(held!, at), plan, uniformsOf(fold(keys[i], 'changes')));
+      const { plan, key } = wishes[i];
+      return transform(gather(held!, at), plan, uniformsOf(fold(key, 'changes')));
     });
     return { clips, length: found, ...(damage === undefined ? {} : { damage }) };
   }

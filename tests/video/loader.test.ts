@@ -32,8 +32,7 @@ const test8: ClipPlan = { frames: 4, size: 12, sampling: { kind: 'segment' } };
 const requests = (plan: ClipPlan, files: readonly string[], seed = 7): ClipRequest[] =>
   files.map((name, i) => ({
     path: join(dir, `${name}.mkv`),
-    plan,
-    keys: [fold(fold(key(seed), i), 0), fold(fold(key(seed), i), 1)],
+    wishes: [0, 1].map(c => ({ plan, key: fold(fold(key(seed), i), c) })),
   }));
 
 async function loaded(all: readonly ClipRequest[], workers: number): Promise<LoadedClips[]> {
