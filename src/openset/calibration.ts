@@ -29,6 +29,7 @@ type Outputs = Pick<Recognition<NDArray>, 'embeddings' | 'uncertainty'>;
  * @throws RangeError if there are no clips
  */
 export function calibrate(kind: UncertaintyKind, training: Outputs): Calibration {
+  if (training.embeddings.shape[0] === 0) throw new RangeError('a calibration needs training clips, found none');
   if (kind === 'method') return { uncertainty: ascending(uncertaintyOf(undefined, training)) };
   const whitening = whiteningOf(fitMahalanobis(training.embeddings));
   return { uncertainty: ascending(leaveOneOut(whitenedDistances(whitening, training.embeddings))), whitening };

@@ -100,6 +100,11 @@ describe('a calibration', () => {
     );
   });
 
+  it('needs training clips', () => {
+    const nothing = { embeddings: fromNumbers([], [0, 6]), uncertainty: fromNumbers([], [0]) };
+    expect(() => calibrate('method', nothing)).toThrow('a calibration needs training clips, found none');
+  });
+
   it('is a file that names its weights, and is read back', () => {
     const params = { weight: fromNumbers([1, 2], [2]), bias: fromNumbers([3], [1]) };
     const made = calibrate('mahalanobis', { embeddings, uncertainty });
