@@ -1,5 +1,6 @@
 /** The models that weights can be imported to: their parameters, and what the shapes of given weights say about their options. */
 
+import { tsmNetwork, tsmPrefix } from '../backbones/index.ts';
 import type { Shape } from '../engine/index.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
 import type { PublishedClasses } from './classNames.ts';
@@ -41,7 +42,7 @@ function acmNetKind(method: LocalizationConfig['method']): ModelKind {
 
 /** PSL: its checkpoints have the prototypes outside the network's state. */
 const psl: ModelKind = {
-  preset: () => 'openset/base',
+  preset: (_, shapes) => (shapes.has(`${tsmPrefix}conv1.weight`) ? 'openset/ucf101/psl' : 'openset/base'),
   task: 'openset',
   method: 'psl',
   infer: inferPsl,
@@ -56,8 +57,10 @@ export const models: Readonly<Record<string, ModelKind>> = { 'acm-net': acmNetKi
 function inferPsl(shapes: ReadonlyMap<string, Shape>): InferredOptions {
   const [first, second] = ['linear_a', 'logits_out_b'].map(layer => shapes.get(`head.mlp.${layer}.weight`));
   const prototypes = shapes.get('prototypes');
+  const backbone = tsmNetwork(shapes);
   return {
     config: {
+      ...(backbone && { video: { backbone: { network: backbone.name, width: backbone.options.width } } }),
       model: {
         ...(first?.length === 2 ? { featureDim: first[1], hiddenDim: first[0] } : {}),
         ...(second?.length === 2 ? { embeddingDim: second[0] } : {}),

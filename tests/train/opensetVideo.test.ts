@@ -5,31 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readArrays } from '../../src/data/files.ts';
 import { random } from '../../src/engine/index.ts';
 import type { OpensetConfig } from '../../src/openset/config.ts';
-import { type Config, loadConfig, loadRunConfig } from '../../src/train/config.ts';
+import { type Config, loadRunConfig } from '../../src/train/config.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { testRun } from '../../src/train/testRun.ts';
 import { trainRun } from '../../src/train/trainRun.ts';
 import { writeVideo } from '../video/writeVideo.ts';
 import { trainSilently } from './smallTraining.ts';
-
-const frames = 8;
-const side = 24;
-
-/**
- * A spot on a circle, from any place on it, an eighth of a turn a frame: clockwise, or the very same pictures in the opposite order. No picture, and
- * no set of pictures, tells which.
- */
-async function writeTurn(path: string, seed: number, direction: 'clockwise' | 'anticlockwise'): Promise<void> {
-  const [start, red, green, blue] = random.uniform(random.key(seed), [4]).data;
-  const pixel = (frame: number, y: number, x: number): [number, number, number] => {
-    const t = direction === 'clockwise' ? frame : frames - 1 - frame;
-    const angle = 2 * Math.PI * (start + t / frames);
-    const [dx, dy] = [x - 11.5 - 7 * Math.cos(angle), y - 11.5 - 7 * Math.sin(angle)];
-    return dx * dx + dy * dy < 12 ? [130 + 120 * red, 130 + 120 * green, 130 + 120 * blue] : [20, 20, 20];
-  };
-  await writeVideo(path, { frames, height: side, width: side, framesPerSecond: 30, pixel });
-}
+import { frames, side, turnsConfig, writeTurn, writeTurns } from './turns.ts';
 
 /** Videos of each class. */
 const sets = { turns: { train: 32, test: 16 }, few: { train: 8, test: 4 } } as const;
@@ -37,43 +20,11 @@ const sets = { turns: { train: 32, test: 16 }, few: { train: 8, test: 4 } } as c
 let dir = '';
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'inkling-openset-video-'));
-  for (const [name, parts] of Object.entries(sets)) {
-    for (const [p, [part, count]] of Object.entries(parts).entries()) {
-      for (const direction of ['clockwise', 'anticlockwise'] as const) {
-        const folder = join(dir, name, part, direction);
-        await mkdir(folder, { recursive: true });
-        for (let i = 0; i < count; i++) await writeTurn(join(folder, `${i}.mkv`), 100 * p + i, direction);
-      }
-    }
-  }
+  for (const [name, counts] of Object.entries(sets)) await writeTurns(join(dir, name), counts);
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const configOf = async (...sets: readonly string[]): Promise<Config> => {
-  const small = [
-    `data.dir=${join(dir, 'turns')}`,
-    `video.size=${side}`,
-    // All eight frames, in their order.
-    'video.sampling=interval',
-    'video.interval=1',
-    'video.training.area=[0.7, 1]',
-    'video.training.flip=0',
-    'video.training.colour.probability=0',
-    'video.backbone.network=resnet18',
-    'video.backbone.width=8',
-    'video.workers=1',
-    'model.hiddenDim=32',
-    'model.embeddingDim=16',
-    'train.epochs=10',
-    'train.batchSize=16',
-    'train.learningRate=0.1',
-    'train.schedule=cosine',
-    'train.threads=1',
-    'evaluation.every=10',
-    'evaluation.start=9',
-  ];
-  return (await loadConfig('openset/video', { sets: [...small, ...sets] })).config;
-};
+const configOf = (...more: readonly string[]): Promise<Config> => turnsConfig(join(dir, 'turns'), ...more);
 
 describe('a TSM trained from scratch on videos whose classes differ in the order of the frames alone', () => {
   it('tells the classes apart', async () => {
