@@ -12,6 +12,11 @@ export interface OnnxExport {
   /** Shapes of the input at which the file is run beside the trained model, and what differs in them, in words. */
   readonly shapes: readonly Shape[];
   readonly sizes: string;
+  /**
+   * What the file's own outputs make of an output that enlarges their rounding, such as a distance; undefined for the others. It is compared
+   * with this in the place of the trained model's.
+   */
+  derived?(outputs: readonly NDArray[]): readonly (NDArray | undefined)[];
   /** The trained model: from the input to the outputs in their order. */
   open(where: { readonly threads?: number }): TrainedNetwork;
 }

@@ -50,6 +50,11 @@ export function opensetExport({ classes, params, source, calibration: tensors }:
     encode: metadata => recognizerOnnx(network, clips, params, calibration, metadata),
     shapes: batches.map(batch => inferenceShape(network, clips, batch)),
     sizes: `batches of ${batches.join(', ')}`,
+    derived([probabilities, embeddings, uncertainty]) {
+      if (!calibration?.whitening) return [];
+      const distances = Float32Array.from(uncertaintyOf(calibration, { embeddings, uncertainty }));
+      return [undefined, undefined, ndarray('float32', [probabilities.shape[0]], distances)];
+    },
     open(where) {
       const inference = compile(
         (p: SymbolicParams, input: Tensor) => recognize(p, inferenceFeatures(p, input, network), head),

@@ -160,7 +160,7 @@ describe('export', () => {
     const port = { name: 'x', dtype: 'float32', shape: [1] } as const;
     await writeFile(join(dir, 'other.onnx'), encodeModel(g, [port], [{ ...port, name: g.node('Relu', ['x']) }]));
     expect(await fail(['predict', 'other.onnx', 'data/test'])).toBe(
-      'error: other.onnx: expected a model that export wrote, from features to classScores, attention, cas, or from features to probabilities, embeddings, uncertainty; found one from x to t0',
+      'error: other.onnx: expected a model that export wrote, from features to classScores, attention, cas, or from features or clips to probabilities, embeddings, uncertainty; found one from x to t0',
     );
     await writeFile(join(dir, 'broken.onnx'), 'no model');
     expect(await fail(['predict', 'broken.onnx', 'data/test'])).toMatch(/^error: broken\.onnx: expected an ONNX model, found /);
