@@ -18,13 +18,13 @@ export const epochRecordSchema = z.object({
   samples: count.optional().describe('Samples of the epoch: videos, or pairs of videos (phase 2)'),
   learningRate: z.number(),
   seconds: z.number().nonnegative().describe('Duration of the training steps, in seconds'),
+  waitSeconds: z.number().nonnegative().optional().describe('Part of seconds in which steps waited for their batches'),
   train: measurements.describe(
     'Pieces of the loss as means over the batches (unweighted: a short last batch counts like a full one), the training accuracy, and ' +
       'the number of skipped steps where there are any; null where a number is not finite',
   ),
   test: measurements.optional().describe('Metrics of the test after the epoch, in fractions; absent where there was none'),
   primary: z.string().optional().describe('The metric in test that best is decided by; larger is better'),
-  waitSeconds: z.number().nonnegative().optional().describe('Part of seconds in which steps waited for their batches'),
   testSeconds: z.number().nonnegative().optional().describe('Duration of the test, in seconds'),
   time: z.iso.datetime().optional().describe('When the epoch was over (UTC); never earlier than that of a line before'),
 });

@@ -81,8 +81,7 @@ describe('errors', () => {
       ['train', 'localization/synthetic/acm-net', '--data', 'used'],
       'used: expected a folder of synthetic features (with synthetic.json) or none, found another one',
     ],
-    [['predict', 'm', 'nothing.npy'], 'nothing.npy: no such file or folder'],
-    [['predict', 'm', 'used'], 'used: expected feature files (.npy, .npz), found none'],
+    [['predict', 'm', 'nothing.npy'], 'm: expected a run folder or a model file, found nothing'],
     [['check-data', 'good', '--data', 'x'], 'good is a folder; --data and --set go with a configuration'],
     [['check-data', 'good', '--decode'], '--format, --split and --decode go with --task openset'],
     [

@@ -117,6 +117,7 @@ describe.concurrent('predict of an open-set run', () => {
       "error: option '--accept <rate>' argument '1' is invalid. expected a number between 0 and 1.",
     ],
     [['run', 'nothing.npy'], 'error: nothing.npy: no such file or folder'],
+    [['run', 'lists'], 'error: lists: expected feature files (.npy, .npz), found none'],
     [['run', 'openset.yaml'], 'error: openset.yaml: '],
   ])('is refused in one line: %j', async (args, message) => {
     const stderr = await fail('predict', ...args);

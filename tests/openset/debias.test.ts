@@ -161,7 +161,7 @@ const inputs: Inputs<Labelled> = {
   }),
   async *testing(samples) {
     for (const i of samples.keys())
-      yield { samples: [i], inputs: random.uniform(random.key(i), [1, 3, options.frames, 16, 16]), problems: [] };
+      yield { samples: [i], inputs: random.uniform(random.key(i), [1, 1, 3, options.frames, 16, 16]), problems: [] };
   },
   close: async () => {},
 };

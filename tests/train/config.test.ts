@@ -63,6 +63,12 @@ describe('the configurations of the package', () => {
           ['base', 'bayesian', 'cosine', 'cross-entropy', 'dropout', 'evidential', 'psl', 'rpl'].map(
             name => `openset/gym-i3d/${name}.yaml`,
           ),
+        )
+        .concat(
+          ['base', 'finetune', ...['cross-entropy', 'evidential', 'psl', 'rpl'].flatMap(name => [name, `${name}-finetune`])]
+            .map(name => `openset/ucf101/${name}.yaml`)
+            .sort(),
+          ['base', 'cross-entropy', 'psl'].map(name => `openset/videos/${name}.yaml`),
         ),
     );
     for (const name of names) {
