@@ -1,7 +1,7 @@
 /** Experiment configurations: YAML files that extend each other, overrides, and the schema of the task (Node only). */
 
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { DataError } from '../data/formats/dataError.ts';
@@ -56,6 +56,14 @@ export async function loadLocalizationConfig(
 /** A configuration with another data folder. */
 export function withDataFolder<C extends Config>(config: C, dir: string): C {
   return { ...config, data: { ...config.data, dir } };
+}
+
+/** A configuration whose folders do not depend on the current directory. */
+export function withAbsoluteFolders<C extends Config>(config: C): C {
+  const placed = withDataFolder(config, resolve(config.data.dir));
+  if (placed.task !== 'openset' || !placed.video?.unknown) return placed;
+  const { video } = placed;
+  return { ...placed, video: { ...video, unknown: { ...placed.video.unknown, dir: resolve(placed.video.unknown.dir) } } };
 }
 
 /**

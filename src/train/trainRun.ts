@@ -5,7 +5,7 @@ import { DataError, exists, isTemporaryFile, makeFolder, readBytes, requireWrita
 import { fold, key } from '../engine/random.ts';
 import { mergeParams, type Params } from '../nn/index.ts';
 import { hasCheckpoint } from './checkpoint.ts';
-import { type Config, dumpConfig, runConfigFile, withDataFolder } from './config.ts';
+import { type Config, dumpConfig, runConfigFile, withAbsoluteFolders } from './config.ts';
 import { type DataCollector, type DataFingerprint, dataChanges, dataCollector } from './dataFingerprint.ts';
 import { withExtractor } from './featureProvenance.ts';
 import { loadModel, loadStart, modelMetadata, writeModel } from './model.ts';
@@ -76,7 +76,7 @@ export async function trainRun(
   const facts = await sessionFacts({ command, device, threads, data: data.sha256 });
   const source = record ? (record.from ?? undefined) : from;
   // The run folder can be used from anywhere: it knows where its data is.
-  const recorded = withDataFolder(await withExtractor(config, reporter), resolve(config.data.dir));
+  const recorded = withAbsoluteFolders(await withExtractor(config, reporter));
   const isFresh = !resume || !(await hasCheckpoint(out));
   const initial = source !== undefined && isFresh ? await initialParams(config, task, source, reporter) : undefined;
   const freshStart = source === undefined ? kind.freshStart(config) : undefined;

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readArrays } from '../../src/data/files.ts';
 import { random } from '../../src/engine/index.ts';
@@ -79,13 +79,15 @@ describe('a run on videos', () => {
       });
     await writeTurn(join(dir, 'other', 'clockwise', '0.mkv'), 1, 'clockwise');
     const run = join(dir, 'two');
-    const unknown = `video.unknown={dir: ${join(dir, 'other')}, format: folders, split: 1, exclude: [clockwise]}`;
+    const unknown = `video.unknown={dir: ${relative(process.cwd(), join(dir, 'other'))}, format: folders, split: 1, exclude: [clockwise]}`;
     const { metrics } = await trainSilently(await few(unknown), { out: run });
     expect(Object.keys(metrics)).toEqual(['AUROC', 'AUPR', 'AUPR.trapezoid', 'FPR95', 'accuracy']);
     const scores = await readArrays(join(run, 'scores.npz'));
     expect([scores.train_unctt.shape, scores.ind_unctt.shape, scores.ood_unctt.shape]).toEqual([[16], [8], [3]]);
     // Labels are those of the other data set, whose first class is left out.
     expect(Array.from(scores.ood_label.data as BigInt64Array, Number)).toEqual([1, 1, 1]);
+    const elsewhere = await loadRunConfig(run);
+    expect(elsewhere.task === 'openset' && elsewhere.video?.unknown?.dir).toBe(join(dir, 'other'));
     const tested = await testRun(run, { reporter: silentReporter(), sets: ['video.unknown.exclude=[]', 'video.test.views=2'] });
     const more = await readArrays(tested.resultFile);
     expect(more.ood_unctt.shape).toEqual([4]);
