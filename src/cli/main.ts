@@ -41,7 +41,7 @@ export async function main(args: readonly string[]): Promise<void> {
 /** Verbs load what they need when they run, so that help answers at once. */
 function program(): Command {
   const inkling = new Command('inkling')
-    .description('Action understanding from few labels. Now: temporal action localisation from video-level labels.')
+    .description('Action understanding from few labels: temporal localisation from video-level labels, and open-set recognition.')
     .version(packageVersion(), '-V, --version')
     .showHelpAfterError(false)
     // A verb's verbs have options of the same names.
