@@ -1,6 +1,6 @@
 /** The models that weights can be imported to: their parameters, and what the shapes of given weights say about their options. */
 
-import { tsmNetwork, tsmPrefix } from '../backbones/index.ts';
+import { tsmNetwork } from '../backbones/index.ts';
 import type { Shape } from '../engine/index.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
 import type { PublishedClasses } from './classNames.ts';
@@ -42,7 +42,8 @@ function acmNetKind(method: LocalizationConfig['method']): ModelKind {
 
 /** PSL: its checkpoints have the prototypes outside the network's state. */
 const psl: ModelKind = {
-  preset: (_, shapes) => (shapes.has(`${tsmPrefix}conv1.weight`) ? 'openset/ucf101/psl' : 'openset/base'),
+  // Of a backbone that is none of ours, the head alone makes a model of features.
+  preset: (_, shapes) => (tsmNetwork(shapes) ? 'openset/ucf101/psl' : 'openset/base'),
   task: 'openset',
   method: 'psl',
   infer: inferPsl,

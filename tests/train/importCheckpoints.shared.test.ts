@@ -73,5 +73,16 @@ describe('a published PSL checkpoint', () => {
     expect(merged).toMatchObject({ missing: [], wrongShape: [] });
     expect(merged.matched).toHaveLength(318);
     expect(merged.unexpected.every(name => name.startsWith('head.'))).toBe(true);
+
+    const prototypes = zeros([101, 128]);
+    const all = new Map([...tensors, ['prototypes', { ...prototypes, read: () => prototypes }] as const]);
+    const whole = await importModel({ found: '', tensors: all, others: [] }, 'full.pyth', { model: models.psl, onlyLook: true });
+    expect([whole.merged.matched.length, whole.merged.missing, whole.merged.unexpected, whole.merged.wrongShape]).toEqual([
+      328,
+      [],
+      [],
+      [],
+    ]);
+    expect(whole.config).toMatchObject({ method: 'psl', video: { backbone: { network: 'resnet50', width: 64, shift: true } } });
   });
 });
