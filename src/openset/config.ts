@@ -113,6 +113,9 @@ const loss = z.strictObject({
 });
 
 const train = z.strictObject({
+  start: z
+    .enum(['fresh', 'pretrained'])
+    .describe('pretrained: made for weights from elsewhere; training without --from is warned of.'),
   epochs: count.describe('Passes over the training clips.'),
   batchSize: z.int().min(2).describe('Clips in a step; a last batch that is not full is left out.'),
   optimizer: z.enum(['sgd', 'lars', 'adam']).describe('sgd and lars have momentum and Nesterov; adam has betas 0.9, 0.999.'),

@@ -126,17 +126,27 @@ export function backboneMetadata(description: BackboneDescription): Record<strin
   return { inklingBackbone: JSON.stringify({ format: 1, ...description }) };
 }
 
+/** Weights to start from. */
+export interface Start {
+  readonly params: Params;
+  /** Of a model; a backbone knows none. */
+  readonly classes?: readonly string[];
+  /** Of a backbone: whether it was trained on normalised frames. */
+  readonly normalized?: boolean;
+}
+
 /**
  * What a training starts from: a model as {@link loadModel} loads it, or a backbone, which knows no classes.
  * @throws DataError as there
  */
-export async function loadStart(path: string, warner?: Warner): Promise<{ params: Params; classes?: readonly string[] }> {
+export async function loadStart(path: string, warner?: Warner): Promise<Start> {
   if (extname(path).toLowerCase() === '.safetensors' && (await stat(path).catch(() => undefined))?.isFile()) {
     const { tensors, metadata } = await readWeights(path);
     if (metadata.inklingBackbone !== undefined) {
-      if (!backboneSchema.safeParse(parseJson(metadata.inklingBackbone, `${path}: the description of the backbone`)).success)
+      const described = backboneSchema.safeParse(parseJson(metadata.inklingBackbone, `${path}: the description of the backbone`));
+      if (!described.success)
         throw new DataError(path, 'the description of the backbone lacks format, network, width, naming, normalized or source');
-      return { params: tensors };
+      return { params: tensors, normalized: described.data.normalized };
     }
   }
   return loadModel(path, undefined, warner);

@@ -1,4 +1,5 @@
 /** From a configuration to the task of open-set recognition: opens the data set and hands every option on (Node). */
+import { tsmPrefix } from '../backbones/index.ts';
 import { type ClipItem, DataError, featureCache, messageOf, openClipDataset } from '../data/index.ts';
 import { key } from '../engine/random.ts';
 import {
@@ -143,7 +144,8 @@ export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
   results: 'scores',
   resultFile: 'scores.npz',
   testNeeds: 'test clips of known classes',
-  inputKeys: 'model.featureDim',
+  inputKeys: 'model.featureDim or video.backbone',
+  backbonePrefix: tsmPrefix,
   testKeys: ['data', 'video.format', 'video.split', 'video.unknown', 'video.test', 'video.workers', 'evaluation'],
   withClasses: (config, classes) => ({ ...config, data: { ...config.data, known: [...classes] } }),
   classNames: ({ data }) => (Array.isArray(data.known) ? data.known : undefined),
@@ -151,7 +153,10 @@ export const opensetKind: TaskKind<OpensetConfig, OpensetData> = {
   openData: openOpensetData,
   labelFiles: (_, { files }) => files,
   openTask: async (config, data) => ({ task: openOpensetTask(config, data), warnings: [] }),
-  freshStart: () => undefined,
+  freshStart: ({ train }) =>
+    train.start === 'pretrained'
+      ? 'train.start is pretrained, but there is no --from: training begins with random weights'
+      : undefined,
   optimizer: optimizerOf,
   learningRate: scheduleOf,
   shapes: (config, classes) => networkShapes(networkOptions(config, classes)),

@@ -41,6 +41,8 @@ export interface TaskKind<C extends CommonConfig, D extends OpenedData = OpenedD
   readonly testNeeds: string;
   /** Keys of the configuration that decide the first layer. */
   readonly inputKeys: string;
+  /** What the names of a backbone's parameters begin with, which know no classes; undefined where there is none. */
+  readonly backbonePrefix?: string;
   /** Keys, or beginnings of keys, of the configuration that decide about tests alone: those a test may set anew. */
   readonly testKeys: readonly string[];
   /** Fixes the classes of a configuration, for a run that has its own already. */

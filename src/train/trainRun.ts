@@ -188,34 +188,51 @@ async function removeTemporaryFiles(run: string): Promise<void> {
 }
 
 /**
- * Fresh parameters, with those of another model in their place where name and shape agree (non-strict, as published).
- * @throws DataError if the other model has other classes, or its embedding does not fit.
+ * Fresh parameters, with those of another model in their place where name and shape agree (non-strict, as published). Of a backbone's weights,
+ * and of a model of other classes, the backbone alone is taken, and has to fit whole.
+ * @throws DataError if the other model has other classes and no backbone, or its embedding or backbone does not fit.
  */
 async function initialParams(config: Config, task: Task, from: string, reporter: Reporter): Promise<Params> {
   const { classes } = task;
+  const kind = kindOf(config);
   const params = task.init(fold(key(config.train.seed), 'init'));
   const source = await loadStart(from, reporter);
-  if (source.classes) mustBeEqual(source.classes, classes, from);
-  const { matched, missing, unexpected, wrongShape } = mergeParams(params, source.params);
-  const embedding = Object.keys(params)[0];
-  if (!matched.includes(embedding))
-    throw new DataError(from, `it has no ${embedding} that fits this model (another ${kindOf(config).inputKeys}?)`);
+  const strange = source.classes && classDifference(source.classes, classes);
+  const { backbonePrefix } = kind;
+  const ofBackbone = (all: Params): Params =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => backbonePrefix !== undefined && name.startsWith(backbonePrefix)));
+  const backbone = Object.keys(ofBackbone(params));
+  if (strange !== undefined && Object.keys(ofBackbone(source.params)).length === 0) throw new DataError(from, strange);
+  const onlyBackbone = source.classes === undefined || strange !== undefined;
+  const { matched, missing, unexpected, wrongShape } = mergeParams(
+    params,
+    onlyBackbone ? ofBackbone(source.params) : source.params,
+  );
+  const needed = onlyBackbone ? backbone : [Object.keys(params)[0]];
+  const absent = needed.find(name => !matched.includes(name));
+  if (absent !== undefined || needed.length === 0)
+    throw new DataError(from, `it has no ${absent ?? 'part'} that fits this model (another ${kind.inputKeys}?)`);
   for (const { name, expected, found } of wrongShape)
     reporter.warn(`${from}: ${name} has shape [${found}], needed [${expected}]; it starts fresh`);
-  for (const name of missing) reporter.warn(`${from}: no ${name}; it starts fresh`);
+  if (missing.length > 0) reporter.warn(`${from}: ${firstNames(missing)}: not there, or of other classes; fresh to start with`);
   reporter.info(
-    `starting from ${from}: ${matched.length} parameters${unexpected.length > 0 ? `, ${unexpected.length} not used` : ''}`,
+    `starting from ${from}: ${matched.length} parameters${onlyBackbone ? ' of the backbone' : ''}${unexpected.length > 0 ? `, ${unexpected.length} not used` : ''}`,
   );
+  if (source.normalized && config.task === 'openset' && config.video?.normalize === null)
+    reporter.warn(`${from}: it was trained on normalised frames; video.normalize is null, as published for PSL`);
   return params;
 }
 
-function mustBeEqual(others: readonly string[], classes: readonly string[], from: string): void {
+function firstNames(names: readonly string[], most = 3): string {
+  const more = names.length - most;
+  return names.slice(0, most).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** How the classes of another model differ, in words; undefined if they do not. */
+function classDifference(others: readonly string[], classes: readonly string[]): string | undefined {
   const longer = others.length > classes.length ? others : classes;
   const strange = longer.findIndex((_, i) => others[i] !== classes[i]);
-  if (strange < 0) return;
+  if (strange < 0) return undefined;
   const [own, other] = [classes[strange], others[strange]].map(name => name ?? 'none');
-  throw new DataError(
-    from,
-    `its classes are not those of the data set: class ${strange} is ${other} there, ${own} here (${others.length} and ${classes.length} classes)`,
-  );
+  return `its classes are not those of the data set: class ${strange} is ${other} there, ${own} here (${others.length} and ${classes.length} classes)`;
 }

@@ -66,6 +66,24 @@ describe('a run on videos', () => {
     expect(Number(a.params['backbone.base_model.bn1.num_batches_tracked'].data[0])).toBe(6);
   });
 
+  it('of other classes starts from the backbone alone, which has to fit', async () => {
+    const other = await few('train.epochs=1', 'evaluation.start=0', 'data.known=[clockwise, anticlockwise]');
+    const from = join(dir, 'whole');
+    const { lines } = await trainSilently(other, { out: join(dir, 'tuned'), from });
+    const head = 'head.mlp.linear_a.weight, head.mlp.linear_a.bias, head.mlp.linear_a_bn.weight and 7 more';
+    expect(lines.slice(0, 2)).toEqual([
+      `${from}: ${head}: not there, or of other classes; fresh to start with`,
+      `starting from ${from}: 120 parameters of the backbone`,
+    ]);
+    const narrow = few('video.backbone.width=4', 'data.known=[clockwise, anticlockwise]');
+    await expect(trainSilently(await narrow, { out: join(dir, 'never'), from })).rejects.toThrow(
+      `${from}: it has no backbone.base_model.conv1.weight that fits this model (another model.featureDim or video.backbone?)`,
+    );
+    const fresh = await few('train.start=pretrained', 'train.epochs=1', 'evaluation.start=0');
+    const told = (await trainSilently(fresh, { out: join(dir, 'fresh') })).lines;
+    expect(told[0]).toBe('train.start is pretrained, but there is no --from: training begins with random weights');
+  });
+
   it('takes another data set as the unknown one, and again another in a test', async () => {
     await mkdir(join(dir, 'other', 'noise'), { recursive: true });
     await mkdir(join(dir, 'other', 'clockwise'), { recursive: true });
