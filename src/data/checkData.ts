@@ -1,4 +1,7 @@
 /** Looks a whole data set over (Node only). */
+import { join } from 'node:path';
+import { featureFolderFile } from './featureFolder.ts';
+import { exists } from './files.ts';
 import { DataError } from './formats/dataError.ts';
 import { surveyVideoDataset, type TestVideoItem, type VideoDataset, type VideoDatasetOptions, type VideoItem } from './videos.ts';
 
@@ -11,7 +14,10 @@ export interface Finding {
 
 /** What to expect of a data set. */
 export interface CheckOptions {
-  /** Seconds of video behind one row of features; default 0.64 (16 frames at 25 per second). */
+  /**
+   * Seconds of video behind one row of features. Default: 0.64 (16 frames at 25 per second); where `features.json` says what made the rows, their
+   * number is not judged.
+   */
   readonly snippetSeconds?: number;
 }
 
@@ -38,7 +44,8 @@ export async function checkData(source: string | VideoDatasetOptions, options: C
   }
   for (const warning of dataset.warnings) add('warning', warning);
   describe(dataset, add);
-  await readAll(dataset, datasetOptions, options.snippetSeconds ?? 0.64, add);
+  const isExtracted = await exists(join(datasetOptions.dir, featureFolderFile));
+  await readAll(dataset, datasetOptions, options.snippetSeconds ?? (isExtracted ? undefined : 0.64), add);
   const rank = { error: 0, warning: 1, info: 2 };
   return findings.sort((a, b) => rank[a.level] - rank[b.level]);
 }
@@ -65,7 +72,12 @@ function describe({ classes, train, test, testSubset, annotations }: VideoDatase
   }
 }
 
-async function readAll(dataset: VideoDataset, options: VideoDatasetOptions, snippetSeconds: number, add: Add): Promise<void> {
+async function readAll(
+  dataset: VideoDataset,
+  options: VideoDatasetOptions,
+  snippetSeconds: number | undefined,
+  add: Add,
+): Promise<void> {
   const rows: number[] = [];
   let width = options.featureWidth;
   const read = async (item: VideoItem | TestVideoItem): Promise<void> => {
@@ -75,9 +87,9 @@ async function readAll(dataset: VideoDataset, options: VideoDatasetOptions, snip
       if (found !== width)
         add('error', `${item.name}: expected features of width ${width} (as the videos before it), found ${found}`);
       rows.push(n);
-      const seconds = n * snippetSeconds;
       const { duration } = item;
-      if (duration === undefined) return;
+      if (duration === undefined || snippetSeconds === undefined) return;
+      const seconds = n * snippetSeconds;
       const off = Math.abs(seconds - duration);
       if (off > durationTolerance.fraction * duration && off > durationTolerance.snippets * snippetSeconds) {
         add(

@@ -182,6 +182,16 @@ describe('openVideoDataset', () => {
 });
 
 describe('checkData', () => {
+  test('does not judge the number of rows where features.json says what made them', async () => {
+    const items = [{ file: 'a.npy', frames: 250, rows: 5, duration: 10, label: 'run' }];
+    const { dir, remove } = await folderOf({ 'a.npy': counting(5, 4), 'features.json': { items } });
+    cleanUp.push(remove);
+    const found = await checkData(dir);
+    expect(found.filter(({ message }) => message.includes('rows of'))).toEqual([]);
+    const stated = await checkData(dir, { snippetSeconds: 0.64 });
+    expect(stated.map(({ message }) => message)).toContain('a: 5 rows of 0.64 s are 3.2 s, the annotations state 10.0 s');
+  });
+
   test('describes a sound data set', async () => {
     const dir = await dataset();
     expect(await checkData(dir)).toEqual([
