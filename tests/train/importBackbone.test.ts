@@ -52,7 +52,7 @@ describe('importBackbone', () => {
     const file = join(dir, `${naming}.safetensors`);
     await writeBackbone(file, imported);
     expect(parseSafetensors(await readBytes(file), file).tensors).toEqual(ours);
-    expect(await loadStart(file)).toEqual({ params: ours });
+    expect(await loadStart(file)).toEqual({ params: ours, normalized: naming !== 'psl' });
     expect(imported.description).toMatchObject({ network: 'resnet18', width: 8, normalized: naming !== 'psl', source: 'w.pth' });
     await expect(loadModel(file)).rejects.toThrow(`${file}: expected a model, found the weights of a backbone alone`);
   });
