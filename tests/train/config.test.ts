@@ -65,7 +65,11 @@ describe('the configurations of the package', () => {
           ),
         )
         .concat(
-          ['base', 'finetune', ...['cross-entropy', 'evidential', 'psl', 'rpl'].flatMap(name => [name, `${name}-finetune`])]
+          [
+            'base',
+            'finetune',
+            ...['bayesian', 'cross-entropy', 'dropout', 'evidential', 'psl', 'rpl'].flatMap(name => [name, `${name}-finetune`]),
+          ]
             .map(name => `openset/ucf101/${name}.yaml`)
             .sort(),
           ['base', 'cross-entropy', 'psl'].map(name => `openset/videos/${name}.yaml`),
