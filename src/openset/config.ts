@@ -63,6 +63,7 @@ const loss = z.strictObject({
         .number()
         .min(-1)
         .max(1)
+        .default(pslPreset.shuffledTarget)
         .describe('s: similarity of a clip and its shuffled second clip (video only: features have no frames to shuffle).'),
     })
     .describe('Prototypical similarity learning.'),
@@ -115,6 +116,7 @@ const loss = z.strictObject({
 const train = z.strictObject({
   start: z
     .enum(['fresh', 'pretrained'])
+    .default('fresh')
     .describe('pretrained: made for weights from elsewhere; training without --from is warned of.'),
   epochs: count.describe('Passes over the training clips.'),
   batchSize: z.int().min(2).describe('Clips in a step; a last batch that is not full is left out.'),
@@ -123,7 +125,10 @@ const train = z.strictObject({
   momentum: probability.describe('Momentum of sgd and lars.'),
   nesterov: z.boolean().describe("Nesterov's momentum in sgd and lars."),
   weightDecay: weight.describe('Weight decay, added to the gradient.'),
-  clipNorm: positive.nullable().describe('The norm of all gradients together is brought down to this; null: never.'),
+  clipNorm: positive
+    .nullable()
+    .default(null)
+    .describe('The norm of all gradients together is brought down to this; null: never.'),
   groups: z
     .enum(['as-run', 'intended', 'intended-finetune'])
     .describe(
