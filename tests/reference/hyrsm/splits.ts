@@ -45,7 +45,9 @@ const summaries = adapterOf('splits', async c => {
         per_class_count: counts,
         // Where paths show no names, classes are called by part and number here.
         class_names: names[0] === `${part}0` ? null : names,
-        first_five: videos.slice(0, 5).map(({ label, path }) => [label, dataset.startsWith('ssv2') ? path.replace(/\.mp4$/, '') : path]),
+        first_five: videos
+          .slice(0, 5)
+          .map(({ label, path }) => [label, dataset.startsWith('ssv2') ? path.replace(/\.mp4$/, '') : path]),
         sha256: createHash('sha256').update(bytes).digest('hex'),
         bytes: bytes.length,
       };
