@@ -34,7 +34,7 @@ const methods: Readonly<Record<string, { readonly method: FewshotMethod; readonl
   CNN_OTAM: { method: 'otam' },
   CNN_TSN: { method: 'tsn' },
   CNN_TRX: { method: 'trx' },
-  CNN_CrossTransformer: { method: 'cross-transformer' },
+  CNN_CrossTransformer: { method: 'crosstransformer' },
 };
 
 const optimizers = ['adam', 'adamw', 'sgd', 'lars'];
@@ -85,7 +85,7 @@ export function importPublished(
       classes: read.optional('TRAIN.NUM_CLASS', 'number') ?? null,
       ...(references && { references }),
       attentionHeads: read.optional('TRAIN.HEAD', 'number') ?? 8,
-      position: position(read),
+      positions: positions(read),
       ...(method === 'hyrsm++-semi' && {
         semi: { temperature: read.number('TRAIN.SEMI_TEMPORAL'), threshold: read.number('TRAIN.SEMI_THRESHOLD') },
       }),
@@ -118,7 +118,7 @@ function listsOf(read: PublishedReader, validation: boolean) {
 }
 
 /** `NO_POSITION` counts by being there, whatever its value. */
-function position(read: PublishedReader) {
+function positions(read: PublishedReader) {
   const attenuation = read.optional('TRAIN.POSITION_A', 'number') ?? 10;
   const weight = read.optional('TRAIN.POSITION_B', 'number') ?? 1;
   return read.has('TRAIN.NO_POSITION') ? null : { attenuation, weight };

@@ -57,8 +57,8 @@ const live: Readonly<Record<string, (config: FewshotConfig, published: unknown) 
   'TRAIN.WINDOW_SIZE': c => c.loss.coherence?.window,
   'TRAIN.TEMPORAL_BALANCE': c => c.loss.coherence?.balance,
   'TRAIN.BALANCE_COEFFICIENT': c => c.loss.coherence?.farWeight,
-  'TRAIN.POSITION_A': c => c.model.position?.attenuation,
-  'TRAIN.POSITION_B': c => c.model.position?.weight,
+  'TRAIN.POSITION_A': c => c.model.positions?.attenuation,
+  'TRAIN.POSITION_B': c => c.model.positions?.weight,
   'DATA.NUM_INPUT_FRAMES': c => c.video?.frames,
   // Rates above 40 mean a frame from each block.
   'DATA.SAMPLING_RATE': (c, published) =>
