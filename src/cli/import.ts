@@ -4,40 +4,45 @@ import type { SourceWeights } from '../train/sourceWeights.ts';
 import { collect } from './arguments.ts';
 import { shellWord } from './shellWord.ts';
 
-interface ImportCommandOptions {
+/** Options of `import`; some are for weights, some for configurations. */
+export interface ImportCommandOptions {
   readonly to?: string;
-  readonly model: string;
+  readonly model?: string;
   readonly config?: string;
   readonly set?: readonly string[];
   readonly classes?: string;
   readonly key?: string;
   readonly strict?: boolean;
   readonly force?: boolean;
+  readonly published?: boolean;
   readonly json?: boolean;
 }
 
 /** The model that is a backbone alone. */
 const backbone = 'tsm';
 
-/** `inkling import`: weights of other programs as a model or run of ours. */
+/** `inkling import`: weights of other programs as a model or run of ours, and their configurations as ours. */
 export function importCommand(): Command {
   return new Command('import')
     .description(
       'make a model of weights from elsewhere (PyTorch checkpoints, .safetensors, .npz), matched by the published names',
     )
-    .argument('<file>', 'a checkpoint (.pth, .pt, .pyth, .pkl), .safetensors or .npz')
-    .addOption(
-      new Option('--model <name>', 'the model the weights belong to')
-        .choices(['acm-net', 'ftcl', 'psl', backbone])
-        .makeOptionMandatory(),
+    .argument(
+      '<file>',
+      'a checkpoint (.pth, .pt, .pyth, .pkl), .safetensors, .npz, or a few-shot configuration of HyRSM++ (.yaml)',
     )
-    .option('--to <target>', 'a new run folder, or a .safetensors file; without it, only show how the names match')
+    .addOption(new Option('--model <name>', 'the model the weights belong to').choices(['acm-net', 'ftcl', 'psl', backbone]))
+    .option(
+      '--to <target>',
+      'a new run folder, or a .safetensors file; a .yaml file for a configuration; without it, only show what would be written',
+    )
     .option('--classes <names>', 'class names in the order of the outputs: a file, a list a,b,c, thumos14 or activitynet')
     .option('--config <config>', 'the configuration of the model (default: the one for its classes)')
     .option('--set <key=value>', 'override a value of the configuration; may be given several times', collect)
     .option('--key <path>', 'which weights of a checkpoint that has several, such as state_dict_ema')
     .option('--strict', 'fail if anything is missing or unexpected')
-    .option('--force', 'replace a .safetensors file that exists')
+    .option('--published', 'a configuration: what the published program does even where it was not meant')
+    .option('--force', 'replace a .safetensors or .yaml file that exists')
     .option('--json', 'print the outcome as one JSON object')
     .addHelpText(
       'after',
@@ -45,9 +50,14 @@ export function importCommand(): Command {
 Example:
   $ inkling import ftcl_best.pth --model ftcl --classes thumos14 --to runs/published
   $ inkling test runs/published --data data/thumos14
-  $ inkling import tsm_kinetics400.pth --model tsm --to tsm-kinetics.safetensors`,
+  $ inkling import tsm_kinetics400.pth --model tsm --to tsm-kinetics.safetensors
+  $ inkling import configs/projects/hyrsmplusplus/kinetics100/HyRSMplusplus_K100_1shot_v1.yaml --to ours.yaml`,
     )
-    .action(runImport);
+    .action(async (file: string, options: ImportCommandOptions) => {
+      if (!/\.ya?ml$/i.test(file)) return runImport(file, options);
+      const { importConfig } = await import('./importConfig.ts');
+      return importConfig(file, options);
+    });
 }
 
 /** What was read and matched, and how to write it. */
@@ -69,6 +79,8 @@ async function runImport(file: string, options: ImportCommandOptions): Promise<v
   const { consoleReporter } = await import('../train/reporter.ts');
   const { printJson, printLines } = await import('./output.ts');
   const reporter = consoleReporter();
+  if (options.published) throw new Error(`${file}: --published is for configurations (.yaml)`);
+  if (options.model === undefined) throw new Error("required option '--model <name>' not specified");
   const as = to === undefined ? undefined : await checkTarget(to, options.force === true);
   const isBackbone = options.model === backbone;
   const { weights, matched, isNamed, classes, notes, write } = await (isBackbone ? openBackbone : openModel)(file, options);
@@ -121,7 +133,7 @@ async function runImport(file: string, options: ImportCommandOptions): Promise<v
   if (problem) throw problem;
 }
 
-async function openModel(file: string, { model: name, key, to, ...options }: ImportCommandOptions): Promise<Outcome> {
+async function openModel(file: string, { model: name = '', key, to, ...options }: ImportCommandOptions): Promise<Outcome> {
   const { importModel } = await import('../train/importModel.ts');
   const { writeImported } = await import('../train/importTarget.ts');
   const { models } = await import('../train/models.ts');

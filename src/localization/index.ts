@@ -1,6 +1,9 @@
-/** Weakly-supervised temporal action localisation: ACM-Net and FTCL, their losses, post-processing and metrics. */
+/** Temporal action localisation: ACM-Net and FTCL, their losses, post-processing and metrics; the head and losses of BMN. */
 export * from './acmLoss.ts';
 export * from './acmNet.ts';
+export * from './bmn.ts';
+export * from './bmnLoss.ts';
+export * from './bmnMask.ts';
 export * from './classes.ts';
 export * from './classification.ts';
 export * from './config.ts';

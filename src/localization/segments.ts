@@ -22,3 +22,9 @@ export function overlap(startA: number, endA: number, startB: number, endB: numb
 export function segmentIoU(a: readonly [number, number], b: readonly [number, number]): number {
   return overlap(a[0], a[1], b[0], b[1]);
 }
+
+/** Part of segment `a` that lies within `b`, both `[start, end]`: intersection over the length of `a`; 0 for an empty `a`. */
+export function segmentIoA(a: readonly [number, number], b: readonly [number, number]): number {
+  const length = a[1] - a[0];
+  return length > 0 ? Math.max(0, Math.min(a[1], b[1]) - Math.max(a[0], b[0])) / length : 0;
+}

@@ -152,6 +152,16 @@ function checkLayers(layers: readonly ConfigLayer[]): Config {
     const where = sourceOf(layers, ['task']) ?? last;
     throw new DataError(where, `task: expected one of ${Object.keys(schemas).join(', ')}, found ${showValue(task)}${hint}`);
   }
+  return checkAgainst(schema, layers);
+}
+
+/**
+ * Layers merged and checked against a schema.
+ * @throws DataError in one line: an unknown key (naming the nearest one), a value that does not fit
+ */
+export function checkAgainst<C>(schema: z.ZodType<C>, layers: readonly ConfigLayer[]): C {
+  const merged = layers.reduce<unknown>((base, { values }) => deepMerge(base, values), {});
+  const last = layers[layers.length - 1].where;
   for (const { where, values } of layers) {
     const unknown = unknownKey(schema, values);
     if (unknown !== undefined) {
