@@ -3,7 +3,7 @@
 import { compile, concat, mul, type NDArray, reshape, split, type Tensor, valueAuxAndGrad } from '../../../src/engine/index.ts';
 import { applyHead, fewshotLoss, type HeadSettings, headPrefix } from '../../../src/fewshot/index.ts';
 import { type Adapter, type Compared, compareArray, type Precision, type ReferenceCase } from '../case.ts';
-import { allAs, arraysWith, integersOf, numberOf, recordOf, type SupportOrder, settingsOf, supportOrder } from './inputs.ts';
+import { allAs, arraysWith, integersOf, numberOf, recordOf, type SupportOrder, settingsOf, supportOrder } from './headInputs.ts';
 
 type Named<T = Tensor> = Readonly<Record<string, T>>;
 
