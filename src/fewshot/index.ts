@@ -22,3 +22,4 @@ export * from './matching/hausdorff.ts';
 export * from './matching/metrics.ts';
 export * from './matching/otam.ts';
 export * from './matching/sequenceDistances.ts';
+export * from './steps.ts';

@@ -4,6 +4,7 @@
  */
 import {
   add,
+  concat,
   exp,
   hostCall,
   log,
@@ -12,6 +13,7 @@ import {
   type NDArray,
   reshape,
   sizeOf,
+  split,
   stopGradient,
   sub,
   type Tensor,
@@ -30,7 +32,7 @@ export type OtamForm = 'host' | 'graph';
 export interface OtamOptions {
   /** lambda of softmin(x…) = -lambda log sum e^(-x / lambda); default {@link otamSmoothing}. */
   readonly smoothing?: number;
-  /** Default `host`, which is faster by far (docs/decisions.md). */
+  /** Default `graph`: a cut would carry everything that a backbone's backward pass needs out of the runtime and back. */
   readonly form?: OtamForm;
 }
 
@@ -39,7 +41,7 @@ export interface OtamOptions {
  *   c[0, m] = d[0, m] + c[0, m-1],  c[l, 0] = 0,  c[l, m] = d[l, m] + softmin(c[l-1, m-1], c[l, m-1]) and, in columns 1 and M + 1, also c[l-1, m];
  * the result is c[L-1, M+1]. By log-sum-exp, so it does not overflow where the published code does.
  */
-export function otamOneWay(distances: Tensor, { smoothing = otamSmoothing, form = 'host' }: OtamOptions = {}): Tensor {
+export function otamOneWay(distances: Tensor, { smoothing = otamSmoothing, form = 'graph' }: OtamOptions = {}): Tensor {
   const [l, m] = distances.shape.slice(-2);
   const outer = distances.shape.slice(0, -2);
   const pairs = reshape(distances, [-1, l, m]);
@@ -48,9 +50,17 @@ export function otamOneWay(distances: Tensor, { smoothing = otamSmoothing, form 
 
 /** As published, both directions: {@link otamOneWay} of the distances and of their transpose, added. distances `[…, L, M]` -> `[…]`. */
 export function otam(distances: Tensor, options: OtamOptions = {}): Tensor {
-  const axes = Array.from({ length: distances.rank }, (_, i) => i);
-  const swapped = transpose(distances, [...axes.slice(0, -2), axes[axes.length - 1], axes[axes.length - 2]]);
-  return add(otamOneWay(distances, options), otamOneWay(swapped, options));
+  const [l, m] = distances.shape.slice(-2);
+  const outer = distances.shape.slice(0, -2);
+  const pairs = reshape(distances, [-1, l, m]);
+  const swapped = transpose(pairs, [0, 2, 1]);
+  const count = pairs.shape[0];
+  // One recursion over twice the pairs, where both directions have one shape.
+  const [forwards, backwards] =
+    l === m
+      ? split(otamOneWay(concat([pairs, swapped], 0), options), [count, count], 0)
+      : [otamOneWay(pairs, options), otamOneWay(swapped, options)];
+  return reshape(add(forwards, backwards), outer);
 }
 
 /** Everything in units of lambda, which saves two products a cell. */
