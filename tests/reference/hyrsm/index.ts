@@ -10,9 +10,10 @@ import { adapters as localization } from './localization.ts';
 import { adapters as matching } from './matching.ts';
 import { adapters as networks } from './networks.ts';
 import { adapters as sampling } from './sampling.ts';
+import { adapters as shapes } from './shapes.ts';
 import { adapters as splits } from './splits.ts';
-import { adapters as trainLoop } from './trainLoop.ts';
 import { adapters as training } from './training.ts';
+import { adapters as trainLoop } from './trainLoop.ts';
 import { adapters as transforms } from './transforms.ts';
 
 /** In order of trial: the first adapter that matches a case runs it. */
@@ -26,6 +27,7 @@ export const adapters: Adapter[] = [
   ...matching,
   ...networks,
   ...sampling,
+  ...shapes,
   ...splits,
   ...trainLoop,
   ...training,
