@@ -24,6 +24,8 @@ const [way, perClass, frames, width, classes] = [5, 5, 8, 2048, 64];
 
 interface Measured {
   readonly seconds: number[];
+  /** Processor time of the same, of all threads. */
+  readonly processor: number[];
   readonly graph?: number[];
   readonly masks?: number[];
   readonly optimizer?: number[];
@@ -52,20 +54,23 @@ async function ours(): Promise<Measured> {
     queries: labels(queries, i => i % way),
     clips: labels(way + queries, i => i % classes),
   };
-  const times: Record<'seconds' | 'masks' | 'graph' | 'optimizer', number[]> = {
+  const times: Record<'seconds' | 'processor' | 'masks' | 'graph' | 'optimizer', number[]> = {
     seconds: [],
+    processor: [],
     masks: [],
     graph: [],
     optimizer: [],
   };
   for (let i = 0; i < steps; i++) {
-    const start = performance.now();
+    const [start, used] = [performance.now(), process.cpuUsage()];
     const noise = headNoise(settings, { episodes, shots, queries, frames }, random.fold(seed, 10 + i));
     const drawn = performance.now();
     const { gradients } = await step(trained, buffers, { ...data, ...(noise && { noise }) }, shots);
     const computed = performance.now();
     optimizer.update(trained, gradients, state, 1e-5);
     const end = performance.now();
+    const { user, system } = process.cpuUsage(used);
+    times.processor.push((user + system) / 1e6);
     times.masks.push((drawn - start) / 1000);
     times.graph.push((computed - drawn) / 1000);
     times.optimizer.push((end - computed) / 1000);
@@ -101,7 +106,7 @@ function compared(): void {
       results[name].push(measure());
     }
   // The first step loads and warms up.
-  const later = (name: string, part: 'seconds' | 'masks' | 'graph' | 'optimizer') =>
+  const later = (name: string, part: 'seconds' | 'processor' | 'masks' | 'graph' | 'optimizer') =>
     median(results[name].flatMap(one => one[part]?.slice(1) ?? []));
   console.log(`${episodes} episodes a step, ${threads} threads, medians of ${rounds} rounds`);
   for (const [name, list] of Object.entries(results)) {
@@ -109,10 +114,14 @@ function compared(): void {
       ? ` (masks ${later(name, 'masks').toFixed(3)}, graph ${later(name, 'graph').toFixed(3)}, Adam ${later(name, 'optimizer').toFixed(3)})`
       : '';
     const megabytes = Math.max(...list.map(one => one.megabytes));
-    console.log(`${name.padEnd(20)} ${later(name, 'seconds').toFixed(3)} s${parts}, ${megabytes.toFixed(0)} MB`);
+    console.log(
+      `${name.padEnd(20)} ${later(name, 'seconds').toFixed(3)} s${parts}, processor ${later(name, 'processor').toFixed(2)} s, ${megabytes.toFixed(0)} MB`,
+    );
   }
   for (const name of Object.keys(kinds).slice(1))
-    console.log(`ours / ${name}: ${(later('ours', 'seconds') / later(name, 'seconds')).toFixed(3)}`);
+    console.log(
+      `ours / ${name}: ${(later('ours', 'seconds') / later(name, 'seconds')).toFixed(3)}, processor time ${(later('ours', 'processor') / later(name, 'processor')).toFixed(3)}`,
+    );
 }
 
 if (values.ours) console.log(JSON.stringify(await ours()));

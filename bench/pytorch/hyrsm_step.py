@@ -2,7 +2,7 @@
 
 usage: hyrsm_step.py plain|split EPISODES WAY QUERIES_PER_CLASS FRAMES WIDTH CLASSES THREADS STEPS
 `plain` fuses every reference with every query's relation feature by one layer over both, episode by episode, as published; `split` applies the layer's two
-halves apart. Prints one JSON object: seconds of each step and the peak resident memory in MB.
+halves apart. Prints one JSON object: seconds of each step, processor time of the same, and the peak resident memory in MB.
 """
 import json
 import resource
@@ -87,9 +87,9 @@ clips = way * (1 + per_class)
 data = [(torch.rand(way, frames, width), torch.rand(way * per_class, frames, width)) for _ in range(episodes)]
 labels = torch.arange(way * per_class) % way
 frame_labels = (torch.arange(clips) % classes).repeat_interleave(frames)
-seconds = []
+seconds, processor = [], []
 for _ in range(steps):
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     adam.zero_grad()
     for support, query in data:
         logits, frame_logits, regulariser = head(support, query)
@@ -97,4 +97,5 @@ for _ in range(steps):
         (loss / episodes).backward()
     adam.step()
     seconds.append(time.perf_counter() - start)
-print(json.dumps({"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "version": torch.__version__}))
+    processor.append(time.process_time() - used)
+print(json.dumps({"seconds": seconds, "processor": processor, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "version": torch.__version__}))

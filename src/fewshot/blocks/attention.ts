@@ -1,5 +1,6 @@
-import { add, matmul, reshape, softmax, split, squeeze, type Tensor, transpose } from '../../engine/index.ts';
-import { dropout, layerNorm, linear, type SymbolicParams } from '../../nn/index.ts';
+import * as ops from '../../engine/index.ts';
+import { add, matmul, mul, reshape, softmax, split, squeeze, type Tensor, transpose } from '../../engine/index.ts';
+import { dropout, layerNorm, linear, parameter, type SymbolicParams } from '../../nn/index.ts';
 import { scaled } from './scaled.ts';
 
 /** A mask of kept values, 0/1, and the probability it was drawn with. */
@@ -41,14 +42,13 @@ export function attend(q: Tensor, k: Tensor, v: Tensor, kept?: Kept): Tensor {
 }
 
 /**
- * Multi-head self-attention within each sequence: x `[…, T, D]` -> `[…, T, D]`, with `to_qkv` (no bias) and, unless there is one head, `to_out.0`. The
- * published dropout follows `to_out.0` and so disappears with it.
+ * Multi-head self-attention within each sequence from its queries, keys and values side by side, `[…, T, 3 D]` -> `[…, T, D]`, with `to_out.0` unless there
+ * is one head. The published dropout follows `to_out.0` and so disappears with it.
  */
-export function selfAttention(params: SymbolicParams, name: string, x: Tensor, heads: number, kept?: Kept): Tensor {
-  const qkv = linear(params, `${name}.to_qkv`, x, { bias: false });
-  const width = x.shape[x.rank - 1];
-  const outer = x.shape.slice(0, -2);
-  const frames = x.shape[x.rank - 2];
+function attendWithin(params: SymbolicParams, name: string, qkv: Tensor, heads: number, kept?: Kept): Tensor {
+  const outer = qkv.shape.slice(0, -2);
+  const [frames, all] = qkv.shape.slice(-2);
+  const width = all / 3;
   // One transpose for all three.
   const apart = reshape(qkv, [-1, frames, 3, heads, width / heads]);
   const [q, k, v] = split(transpose(apart, [2, 0, 3, 1, 4]), [1, 1, 1], 0).map(part => squeeze(part, 0));
@@ -57,14 +57,27 @@ export function selfAttention(params: SymbolicParams, name: string, x: Tensor, h
 }
 
 /**
+ * linear(layer norm(x)) without bias, with the norm's gain and shift moved into the layer: W (g n + s) = (W diag g) n + W s, n the normalised x. Where x has no
+ * gradient, as features have none, this needs no product of matrices on the way back but the weight's own.
+ */
+function normedLinear(params: SymbolicParams, norm: string, layer: string, x: Tensor): Tensor {
+  const weight = parameter(params, `${layer}.weight`);
+  const [gain, shift] = ['weight', 'bias'].map(part => parameter(params, `${norm}.${part}`));
+  const bias = reshape(ops.linear(reshape(shift, [1, -1]), weight), [-1]);
+  return ops.linear(ops.layerNorm(x), mul(weight, gain), bias);
+}
+
+/**
  * Intra-relation: x + attention(layer norm(x)), each video over its own frames: x `[…, T, D]` -> `[…, T, D]`, parameters `norm`, `fn.to_qkv`,
  * `fn.to_out.0`. Source: HyRSM (X. Wang et al., CVPR 2022), intra-relation modelling.
  */
 export function intraRelation(params: SymbolicParams, name: string, x: Tensor, heads: number, kept?: Kept): Tensor {
-  return add(x, selfAttention(params, `${name}.fn`, layerNorm(params, `${name}.norm`, x), heads, kept));
+  const qkv = normedLinear(params, `${name}.norm`, `${name}.fn.to_qkv`, x);
+  return add(x, attendWithin(params, `${name}.fn`, qkv, heads, kept));
 }
 
 /** The same with the norm behind: layer norm(x + attention(x)). No published head has it. */
 export function postNormRelation(params: SymbolicParams, name: string, x: Tensor, heads: number, kept?: Kept): Tensor {
-  return layerNorm(params, `${name}.norm`, add(x, selfAttention(params, `${name}.fn`, x, heads, kept)));
+  const qkv = linear(params, `${name}.fn.to_qkv`, x, { bias: false });
+  return layerNorm(params, `${name}.norm`, add(x, attendWithin(params, `${name}.fn`, qkv, heads, kept)));
 }

@@ -35,7 +35,7 @@ import type { CoherenceOptions } from '../coherence.ts';
 import { meanFrame } from '../cosine.ts';
 import { biMhm } from '../matching/hausdorff.ts';
 import { type EpisodeSizes, type Episodes, type HeadNoise, type HeadOutput, headPrefix } from './head.ts';
-import { type Related, relatedDistances } from './relatedDistances.ts';
+import { type Related, relatedDistances, taskSupportOf } from './relatedDistances.ts';
 
 /** Rates of dropout. */
 export interface HyrsmDropout {
@@ -129,7 +129,7 @@ export function hyrsmNoise(options: HyrsmOptions, sizes: EpisodeSizes, key: Key)
   const shapes: Record<keyof HyrsmDropout, Shape> = {
     positions: frames,
     intra: frames,
-    attention: [...task, attentionHeads, tokens, tokens],
+    attention: [sizes.episodes, attentionHeads, sizes.queries, tokens, tokens],
     cross: [...task, tokens, featureDim],
   };
   const drawn = Object.entries(shapes).flatMap(([name, shape]): [string, NDArray][] => {
@@ -201,12 +201,12 @@ export function judge(
   episodes: Episodes,
   options: HyrsmOptions,
 ): HeadOutput {
-  const { distances, regulariser, taskSupport } = relatedDistances(related, options.coherence);
+  const { distances, regulariser } = relatedDistances(related, options.coherence);
   return {
     logits: matchLogits(distances, episodes, options),
     ...(options.classes > 0 && { frameLogits: linear(params, names.classifier, videos) }),
     ...(regulariser && { regulariser }),
-    taskSupport,
+    taskSupport: taskSupportOf(related),
     taskQuery: related.query,
   };
 }
