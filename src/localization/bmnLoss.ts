@@ -36,7 +36,11 @@ export function bmnBoundaryLoss(probabilities: Tensor, targets: Tensor): Tensor 
  * @returns a scalar
  */
 export function bmnClassLoss(probabilities: Tensor, ious: Tensor, valid: Tensor, threshold = 0.9): Tensor {
-  return weightedLogistic(probabilities, above(mul(ious, valid), threshold, probabilities), broadcastTo(valid, probabilities.shape));
+  return weightedLogistic(
+    probabilities,
+    above(mul(ious, valid), threshold, probabilities),
+    broadcastTo(valid, probabilities.shape),
+  );
 }
 
 /**
