@@ -43,7 +43,11 @@ export const fewshotVideoConfig = z.strictObject({
       'few-shot: train_few_shot.txt, val_few_shot.txt, test_few_shot.txt; folders: a folder a class; auto: what is found.',
     ),
   lists: z
-    .strictObject({ train: z.string().min(1), val: z.string().min(1).nullable(), test: z.string().min(1) })
+    .strictObject({
+      train: z.string().min(1).describe('Classes to learn from.'),
+      val: z.string().min(1).nullable().describe('Classes to validate on; null: none.'),
+      test: z.string().min(1).describe('Classes to test on.'),
+    })
     .nullable()
     .describe('few-shot: the list files, relative to data.dir; null: by their names.'),
   frames: count.describe('Frames of a clip.'),

@@ -1,5 +1,14 @@
-import { describe, expect, it } from 'vitest';
-import { constantRate, cosine, multiStep, piecewise, type Schedule, stepDecay, warmup } from '../../src/nn/schedules.ts';
+import { describe, expect, it, test } from 'vitest';
+import {
+  constantRate,
+  cosine,
+  doubledEpochs,
+  multiStep,
+  piecewise,
+  type Schedule,
+  stepDecay,
+  warmup,
+} from '../../src/nn/schedules.ts';
 
 /** Values of a schedule, each to 15 digits. */
 function expectRates(schedule: Schedule, rates: Record<number, number>) {
@@ -38,6 +47,11 @@ describe('schedules', () => {
     expectRates(cosine(0.3, Number.POSITIVE_INFINITY), { 0: 0.3, 1e6: 0.3 });
     expect(() => cosine(1, 0)).toThrow('cosine: expected steps above 0, found 0');
   });
+});
+
+test('doubledEpochs counts whole epochs twice', () => {
+  expect([0, 50, 99, 100, 150, 200, 950].map(step => doubledEpochs(step, 100))).toEqual([0, 0.5, 0.99, 2, 2.5, 4, 18.5]);
+  expect(() => doubledEpochs(1, 0)).toThrow('doubledEpochs: expected every above 0, found 0');
 });
 
 describe('warmup', () => {

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { denseIndices, intervalIndices, multiView, segmentIndices } from '../../src/video/sampling.ts';
+import {
+  blockIndices,
+  denseIndices,
+  fittedIntervalIndices,
+  intervalIndices,
+  multiView,
+  segmentIndices,
+} from '../../src/video/sampling.ts';
 
 describe('segmentIndices', () => {
   test('testing takes the middles of the segments, halves rounded to even', () => {
@@ -57,4 +64,37 @@ test('multiView counts crops before views', () => {
     { view: 1, crop: 0 },
     { view: 1, crop: 1 },
   ]);
+});
+
+describe('fittedIntervalIndices', () => {
+  // 8 frames 4 apart at 30 a second: a stretch of 32 frames.
+  const options = { frames: 8, interval: 4, framesPerSecond: 30 };
+
+  test('takes the stretch where it fits, with one more place for its beginning than there is room', () => {
+    expect([...fittedIntervalIndices(64, { ...options, uniform: 0 })]).toEqual([0, 4, 8, 12, 16, 20, 24, 28]);
+    expect([...fittedIntervalIndices(64, options)][0]).toBe(16);
+    expect([...fittedIntervalIndices(32, { ...options, uniform: 0.999 })]).toEqual([0, 4, 8, 12, 16, 20, 24, 28]);
+  });
+
+  test('shrinks stretch and interval in short videos, where the published code runs backwards', () => {
+    // 20 frames: a stretch of 16, two apart.
+    expect([...fittedIntervalIndices(20, { ...options, uniform: 0 })]).toEqual([0, 2, 4, 6, 8, 10, 12, 14]);
+    const short = { ...options, interval: 35, targetFramesPerSecond: 12, uniform: 0.5 };
+    const published = [...fittedIntervalIndices(20, { ...short, short: 'published' })];
+    expect(published).toEqual([2, 0, 0, 0, 0, 0, 0, 0]);
+    expect([...fittedIntervalIndices(20, short)]).toEqual([2, 4, 6, 8, 10, 12, 14, 16]);
+    expect([...fittedIntervalIndices(3, short)]).toEqual([0, 0, 1, 1, 1, 1, 2, 2]);
+  });
+});
+
+describe('blockIndices', () => {
+  test('takes any frame of each block, or the middle one, and none of what is left over', () => {
+    expect([...blockIndices(19, { frames: 4, uniforms: [0, 0.99, 0.5, 0.26] })]).toEqual([0, 7, 10, 13]);
+    expect([...blockIndices(19, { frames: 4 })]).toEqual([2, 6, 10, 14]);
+  });
+
+  test('a video of fewer frames than blocks repeats them', () => {
+    expect([...blockIndices(3, { frames: 5, uniforms: [0.9, 0.9, 0.9, 0.9, 0.9] })]).toEqual([0, 1, 1, 2, 2]);
+    expect([...blockIndices(1, { frames: 3 })]).toEqual([0, 0, 0]);
+  });
 });

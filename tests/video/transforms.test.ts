@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { ndarray } from '../../src/engine/ndarray.ts';
 import { adjustContrast, adjustHue, adjustSaturation, drawColourSteps, grayscale } from '../../src/video/colour.ts';
 import { centreCrop, multiScaleCrop, randomResizedCrop, shortSideSize, threeCrop } from '../../src/video/crops.ts';
+import { drawErasing, erase } from '../../src/video/erasing.ts';
 import { orient, orientationOf, rotationOf } from '../../src/video/orient.ts';
-import { normalize, toClip } from '../../src/video/transforms.ts';
+import { normalize, resampleClip, toClip } from '../../src/video/transforms.ts';
 
 /** Frames whose red is 10 y + x, green 100, blue 255. */
 function frames(height: number, width: number, count = 1) {
@@ -49,6 +50,40 @@ describe('toClip', () => {
     expect(() => toClip(frames(4, 5), { box: { top: 0, left: 2, height: 4, width: 4 } })).toThrow(
       'box: expected a part of 4 x 5 pixels, found 4 x 4 at (0, 2)',
     );
+  });
+});
+
+test('resampleClip does to a clip what toClip does to its frames', () => {
+  const source = frames(7, 9, 2);
+  const how = { size: [11, 5], window: { top: 2, left: 1, height: 6, width: 3 }, flip: true } as const;
+  const [direct, later] = [toClip(source, how), resampleClip(toClip(source), how)];
+  expect(later.shape).toEqual(direct.shape);
+  for (const [i, value] of later.data.entries()) expect(value).toBeCloseTo(direct.data[i], 6);
+});
+
+describe('erasing', () => {
+  test('draws a box of the area and shape that it should have', () => {
+    const box = drawErasing([20, 30], () => 0.5, { probability: 1 });
+    // 0.175 of 600 pixels, as high as wide: 10.2.
+    expect(box).toEqual({ top: 5, left: 10, height: 10, width: 10 });
+    expect(drawErasing([20, 30], () => 0.5)).toBeUndefined();
+    // Larger than the picture, ten times.
+    expect(drawErasing([20, 30], () => 0.5, { probability: 1, area: [4, 5] })).toBeUndefined();
+  });
+
+  test('fills the same box of all frames', () => {
+    const box = { top: 0, left: 1, height: 1, width: 2 };
+    const clip = () => ndarray('float32', [3, 2, 2, 3], new Float32Array(36).fill(7));
+    const zero = erase(clip(), box).data;
+    expect([...zero.subarray(0, 12)]).toEqual([7, 0, 0, 7, 7, 7, 7, 0, 0, 7, 7, 7]);
+    expect(zero.filter(value => value === 0)).toHaveLength(12);
+    let next = 0;
+    const normal = () => ++next;
+    expect([...erase(clip(), box, { each: 'channel', normal }).data.filter(value => value !== 7)]).toEqual([
+      1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3,
+    ]);
+    expect(erase(clip(), box, { each: 'value', normal }).data[34 - 12 - 9 - 12]).toBe(4);
+    expect(next).toBe(15);
   });
 });
 
