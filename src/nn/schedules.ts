@@ -77,6 +77,15 @@ export function warmup(
   };
 }
 
+/**
+ * Epochs gone by as the published code of HyRSM++ counts them: whole ones twice, floor(step / every) + step / every. From just under 2k + 1 it goes to
+ * 2k + 2: a schedule of it stands still within every epoch but the first, and is over in half the time.
+ */
+export function doubledEpochs(step: number, every: number): number {
+  requirePositive('doubledEpochs', 'every', every);
+  return Math.floor(step / every) + step / every;
+}
+
 function requirePositive(what: string, option: string, value: number): void {
   if (!(value > 0)) throw new RangeError(`${what}: expected ${option} above 0, found ${value}`);
 }

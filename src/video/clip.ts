@@ -1,6 +1,6 @@
 /** Clips of one video for training and testing (Node only): decoded once, sampled and transformed by a plan that is plain data. */
 import { DataError } from '../data/formats/dataError.ts';
-import { fold, type Key, uniform } from '../engine/random.ts';
+import { fold, type Key, normal, uniform } from '../engine/random.ts';
 import { type ColourRange, drawColourSteps, grayscale, jitterColours } from './colour.ts';
 import {
   centreCrop,
@@ -10,34 +10,54 @@ import {
   randomCrop,
   randomResizedCrop,
   shortSideSize,
+  type Size,
   threeCrop,
 } from './crops.ts';
 import { countFrames, openVideo } from './decode.ts';
-import { denseIndices, intervalIndices, segmentIndices, type View } from './sampling.ts';
-import { type Clip, type Frames, normalize, toClip } from './transforms.ts';
+import { drawErasing, type ErasingRange, erase } from './erasing.ts';
+import {
+  blockIndices,
+  denseIndices,
+  type FittedIntervalSampling,
+  fittedIntervalIndices,
+  intervalIndices,
+  segmentIndices,
+  type View,
+} from './sampling.ts';
+import { type Clip, type Frames, normalize, type Resampling, toClip } from './transforms.ts';
 
 /** Which frames a clip has; how it is sampled. */
 export type SamplingPlan =
   | { readonly kind: 'segment' }
   | { readonly kind: 'dense'; readonly within: number }
-  | { readonly kind: 'interval'; readonly interval: number; readonly targetFramesPerSecond?: number };
+  | { readonly kind: 'interval'; readonly interval: number; readonly targetFramesPerSecond?: number }
+  | ({ readonly kind: 'fitted-interval' } & Pick<FittedIntervalSampling, 'interval' | 'targetFramesPerSecond' | 'short'>)
+  | { readonly kind: 'blocks' };
 
 /** Random changes in training. All frames of a clip change alike. */
 export interface Augmentation {
   /** Default: a random resized crop over its default range. */
-  readonly crop?: ({ readonly kind: 'resized' } & ResizedCropRange) | ({ readonly kind: 'multi-scale' } & MultiScaleRange);
+  readonly crop?:
+    | ({ readonly kind: 'resized' } & ResizedCropRange)
+    | ({ readonly kind: 'multi-scale' } & MultiScaleRange)
+    /** The whole picture scaled to a height and width, and a square anywhere in it. */
+    | { readonly kind: 'fixed'; readonly scaled: Size };
   /** Probability of mirroring. Default 0.5. */
   readonly flip?: number;
-  /** Colour jitter: how likely (0: never), and its range. Default 0. */
-  readonly colour?: { readonly probability: number } & ColourRange;
+  /** Colour jitter: how likely (0: never), its range, and how likely a jittered clip loses all colour before. Default 0. */
+  readonly colour?: { readonly probability: number; readonly grayscaleFirst?: number } & ColourRange;
   /** Probability of losing all colour. Default 0. */
   readonly grayscale?: number;
+  /** A box that loses what it shows, filled with 0 (default) or normal noise; after normalisation. Default: none. */
+  readonly erase?: ErasingRange & { readonly fill?: 'zero' | 'channel' | 'value' };
 }
 
-/** What is done in testing: the short side scaled to `shortSide`, then a square. */
+/** What is done in testing: the picture scaled, its short side to `shortSide` or both to `scaled`, then a square. */
 export interface TestCrop {
   /** Default: the size of the clip. */
   readonly shortSide?: number;
+  /** Height and width, whatever the picture's shape, in the place of `shortSide`. */
+  readonly scaled?: Size;
   /** In the middle, anywhere, or number 0, 1 or 2 of three along the long side. Default: in the middle. */
   readonly crop?: 'centre' | 'random' | number;
 }
@@ -51,7 +71,11 @@ export interface ClipPlan {
   readonly sampling: SamplingPlan;
   /** Training: random frames and changes. Without it, testing. */
   readonly augment?: Augmentation;
-  readonly test?: TestCrop & { readonly view?: View };
+  readonly test?: TestCrop & {
+    readonly view?: View;
+    /** Frames drawn as in training. Default false. */
+    readonly randomFrames?: boolean;
+  };
   /** Subtracted and divided by, for R, G and B. Default: values stay in [0, 1]. */
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
@@ -133,7 +157,7 @@ export async function makeClips({ path, wishes, length }: ClipRequest): Promise<
     const clips = chosen.map((each, i) => {
       const at = Array.from(each, index => indices.indexOf(index));
       const { plan, key } = wishes[i];
-      return transform(gather(held!, at), plan, uniformsOf(fold(key, 'changes')));
+      return transform(gather(held!, at), plan, key);
     });
     return { clips, length: found, ...(damage === undefined ? {} : { damage }) };
   }
@@ -156,7 +180,7 @@ async function takeAll(frames: FrameStream, use: (batch: Batch) => void): Promis
 }
 
 function chooseFrames({ frames, sampling, augment, test }: ClipPlan, length: number, rate: number, from: Key): Int32Array {
-  const draws = augment ? uniform(fold(from, 'frames'), [frames]).data : undefined;
+  const draws = augment || test?.randomFrames ? uniform(fold(from, 'frames'), [frames]).data : undefined;
   const view = test?.view;
   switch (sampling.kind) {
     case 'segment':
@@ -174,6 +198,10 @@ function chooseFrames({ frames, sampling, augment, test }: ClipPlan, length: num
         view,
       });
     }
+    case 'fitted-interval':
+      return fittedIntervalIndices(length, { ...sampling, frames, framesPerSecond: rate, uniform: draws?.[0], view });
+    case 'blocks':
+      return blockIndices(length, { frames, uniforms: draws });
   }
 }
 
@@ -184,24 +212,57 @@ function gather({ height, width, data }: Frames, at: readonly number[]): Frames 
   return { count: at.length, height, width, data: out };
 }
 
-function transform(frames: Frames, plan: ClipPlan, next: () => number): Clip {
+function transform(frames: Frames, plan: ClipPlan, from: Key): Clip {
+  const next = uniformsOf(fold(from, 'changes'));
   const clip = plan.augment
     ? augmented(frames, plan.size, plan.augment, next)
     : cropped(frames, plan.size, plan.test ?? {}, next);
-  return plan.normalize ? normalize(clip, plan.normalize.mean, plan.normalize.std) : clip;
+  if (plan.normalize) normalize(clip, plan.normalize.mean, plan.normalize.std);
+  return plan.augment?.erase ? erased(clip, plan.augment.erase, fold(from, 'erasing')) : clip;
 }
 
 function augmented(frames: Frames, size: number, augment: Augmentation, next: () => number): Clip {
-  const { crop = { kind: 'resized' }, flip = 0.5, colour, grayscale: grey = 0 } = augment;
-  const shown = [frames.height, frames.width] as const;
-  const box = crop.kind === 'resized' ? randomResizedCrop(shown, next, crop) : multiScaleCrop(shown, next, crop);
-  const clip = toClip(frames, { box, size: [size, size], flip: next() < flip });
-  if (colour && next() < colour.probability) jitterColours(clip, drawColourSteps(next, colour));
+  const { flip = 0.5, colour, grayscale: grey = 0 } = augment;
+  const clip = toClip(frames, { ...takenPart(frames, size, augment.crop, next), flip: next() < flip });
+  if (colour && next() < colour.probability) {
+    const { grayscaleFirst = 0 } = colour;
+    const steps = drawColourSteps(next, colour);
+    if (grayscaleFirst > 0 && next() < grayscaleFirst) grayscale(clip);
+    jitterColours(clip, steps);
+  }
   return grey > 0 && next() < grey ? grayscale(clip) : clip;
 }
 
-function cropped(frames: Frames, side: number, { shortSide = side, crop = 'centre' }: TestCrop, next: () => number): Clip {
-  const size = shortSideSize([frames.height, frames.width], shortSide);
+/** Which part of the frames a clip in training shows, and what it is scaled to. */
+function takenPart(
+  { height, width }: Frames,
+  size: number,
+  crop: Augmentation['crop'] = { kind: 'resized' },
+  next: () => number,
+): Resampling {
+  switch (crop.kind) {
+    case 'resized':
+      return { box: randomResizedCrop([height, width], next, crop), size: [size, size] };
+    case 'multi-scale':
+      return { box: multiScaleCrop([height, width], next, crop), size: [size, size] };
+    case 'fixed':
+      return { size: crop.scaled, window: randomCrop(crop.scaled, size, [next(), next()]) };
+  }
+}
+
+function erased(clip: Clip, { fill = 'zero', ...range }: NonNullable<Augmentation['erase']>, from: Key): Clip {
+  const [, frames, height, width] = clip.shape;
+  const box = drawErasing([height, width], uniformsOf(fold(from, 'box')), range);
+  if (!box) return clip;
+  if (fill === 'zero') return erase(clip, box);
+  const { data } = normal(fold(from, 'fill'), [fill === 'channel' ? 3 : 3 * frames * box.height * box.width]);
+  let at = 0;
+  return erase(clip, box, { each: fill, normal: () => data[at++] });
+}
+
+function cropped(frames: Frames, side: number, test: TestCrop, next: () => number): Clip {
+  const { shortSide = side, scaled, crop = 'centre' } = test;
+  const size = scaled ?? shortSideSize([frames.height, frames.width], shortSide);
   const window =
     crop === 'centre'
       ? centreCrop(size, side)

@@ -5,6 +5,7 @@ export * from './colour.ts';
 export * from './crops.ts';
 export * from './datasets.ts';
 export * from './decode.ts';
+export * from './erasing.ts';
 export * from './extract.ts';
 export type { VideoPart } from './findListed.ts';
 export * from './lists.ts';

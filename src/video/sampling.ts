@@ -85,6 +85,67 @@ export function intervalIndices(
   return Int32Array.from(positions, position => Math.trunc(clamp(position, 0, length - 1)));
 }
 
+/** How {@link fittedIntervalIndices} samples. */
+export interface FittedIntervalSampling extends IntervalSampling {
+  /**
+   * What becomes of the interval in a video that is too short for it. `scaled` (default): it shrinks with the stretch. `published`: it stays, and the positions of
+   * videos shorter than frames x interval run backwards, to the first frame.
+   */
+  readonly short?: 'scaled' | 'published';
+}
+
+/**
+ * Interval sampling as the code of HyRSM++ does it: as {@link intervalIndices}, but in a video that is shorter than n x interval frames at the target rate, the
+ * stretch becomes the largest multiple of n that fits, and there is one more place for its beginning. A video of fewer than n frames is
+ * sampled evenly from its first to its last.
+ */
+export function fittedIntervalIndices(
+  length: number,
+  {
+    frames,
+    interval,
+    framesPerSecond,
+    targetFramesPerSecond = 30,
+    uniform,
+    view = onlyView,
+    short = 'scaled',
+  }: FittedIntervalSampling,
+): Int32Array {
+  checkSampling('fittedIntervalIndices', length, frames, view);
+  if (length < frames && short === 'scaled') return repeatedIndices(length, frames);
+  const wanted = (frames * interval * framesPerSecond) / targetFramesPerSecond;
+  const each = Math.floor(length / frames);
+  const span = wanted > length ? each * frames : wanted;
+  const last = wanted > length && short === 'scaled' ? each : interval;
+  const room = Math.max(length - span + 1, 0);
+  const start = uniform !== undefined ? uniform * room : view.views === 1 ? room / 2 : (room * view.view) / view.views;
+  const positions = evenlySpaced(start, start + span - last, frames);
+  return Int32Array.from(positions, position => Math.trunc(clamp(position, 0, length - 1)));
+}
+
+/** How {@link blockIndices} samples. */
+export interface BlockSampling {
+  readonly frames: number;
+  /** Which frame of its block each is: n uniforms. Without them, the middle one. */
+  readonly uniforms?: ArrayLike<number>;
+}
+
+/**
+ * One frame from each of n blocks of floor(L / n) frames, in which every frame is as likely; what is left over at the end is never used. A video of fewer
+ * than n frames is sampled evenly from its first to its last (the published code of HyRSM++ fails there).
+ */
+export function blockIndices(length: number, { frames, uniforms }: BlockSampling): Int32Array {
+  checkSampling('blockIndices', length, frames, onlyView);
+  const size = Math.floor(length / frames);
+  if (size === 0) return repeatedIndices(length, frames);
+  return Int32Array.from({ length: frames }, (_, k) => k * size + Math.floor((uniforms ? uniforms[k] : 0.5) * size));
+}
+
+/** `frames` places from the first to the last of fewer, the nearest for each. */
+function repeatedIndices(length: number, frames: number): Int32Array {
+  return Int32Array.from({ length: frames }, (_, k) => Math.round((k * (length - 1)) / Math.max(1, frames - 1)));
+}
+
 /** `count` float32 numbers from `from` to `to`, counted from the nearer end, so that both ends are met. */
 function evenlySpaced(from: number, to: number, count: number): Float32Array {
   const [first, last] = [Math.fround(from), Math.fround(to)];

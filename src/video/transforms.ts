@@ -49,13 +49,34 @@ function taps(from: number, to: number, first: number, count: number, offset: nu
   return { near, far, towards };
 }
 
+/** Pixels in memory: where the next frame, row, column and channel are, and what values are multiplied by. */
+interface Pixels {
+  readonly data: Uint8Array | Float32Array;
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly steps: { readonly frame: number; readonly row: number; readonly column: number; readonly channel: number };
+  readonly scale: number;
+}
+
 /**
  * Crops, resizes (bilinear, half-pixel centres, no antialiasing: what PyTorch's `interpolate` computes), crops again and mirrors, in one pass;
  * only what is kept is computed.
  * @throws RangeError for a part that is not within the picture
  */
-export function toClip(frames: Frames, { box, size, window, flip = false }: Resampling = {}): Clip {
-  const { count, height, width, data } = frames;
+export function toClip({ count, height, width, data }: Frames, resampling: Resampling = {}): Clip {
+  const steps = { frame: height * width * 3, row: width * 3, column: 3, channel: 1 };
+  return resample({ data, count, height, width, steps, scale: 1 / 255 }, resampling);
+}
+
+/** As {@link toClip}, of a clip. */
+export function resampleClip({ shape: [, count, height, width], data }: Clip, resampling: Resampling): Clip {
+  const steps = { frame: height * width, row: width, column: 1, channel: count * height * width };
+  return resample({ data, count, height, width, steps, scale: 1 }, resampling);
+}
+
+function resample(pixels: Pixels, { box, size, window, flip = false }: Resampling): Clip {
+  const { count, height, width, data, steps, scale } = pixels;
   const part = box ?? { top: 0, left: 0, height, width };
   checkWithin('box', part, [height, width]);
   const [fullHeight, fullWidth] = size ?? [part.height, part.width];
@@ -68,22 +89,22 @@ export function toClip(frames: Frames, { box, size, window, flip = false }: Resa
   const out = new Float32Array(3 * count * plane);
   const channel = count * plane;
   for (let t = 0; t < count; t++) {
-    const base = t * height * width * 3;
+    const base = t * steps.frame;
     for (let y = 0; y < outHeight; y++) {
-      const upper = base + rows.near[y] * width * 3;
-      const lower = base + rows.far[y] * width * 3;
-      const down = rows.towards[y] / 255;
-      const stay = (1 - rows.towards[y]) / 255;
+      const upper = base + rows.near[y] * steps.row;
+      const lower = base + rows.far[y] * steps.row;
+      const down = rows.towards[y] * scale;
+      const stay = (1 - rows.towards[y]) * scale;
       const row = t * plane + y * outWidth;
       for (let x = 0; x < outWidth; x++) {
-        const left = 3 * columns.near[x];
-        const right = 3 * columns.far[x];
+        const left = steps.column * columns.near[x];
+        const right = steps.column * columns.far[x];
         const b = columns.towards[x];
         const a = 1 - b;
         const at = row + (flip ? outWidth - 1 - x : x);
-        for (let c = 0; c < 3; c++) {
-          const above = a * data[upper + left + c] + b * data[upper + right + c];
-          const below = a * data[lower + left + c] + b * data[lower + right + c];
+        for (let c = 0, from = 0; c < 3; c++, from += steps.channel) {
+          const above = a * data[upper + left + from] + b * data[upper + right + from];
+          const below = a * data[lower + left + from] + b * data[lower + right + from];
           out[c * channel + at] = stay * above + down * below;
         }
       }
