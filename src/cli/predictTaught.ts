@@ -13,8 +13,9 @@ export async function predictTaught(path: string, inputs: readonly string[], opt
   const { writeFileAtomic, requireWritableFile } = await import('../data/files.ts');
   const { consoleReporter } = await import('../train/reporter.ts');
   const { loadTaught, recognizeTaught } = await import('../train/teach.ts');
+  const { clipInputs } = await import('./clipInputs.ts');
   const taught = await loadTaught(path);
-  const files = await filesOf(taught, inputs);
+  const files = await clipInputs(inputs, taught.backbone !== null);
   if (alignment !== undefined) await requireWritableFile(alignment);
   const asked = { threshold, backbone, device, threads, reporter: consoleReporter() };
   const { clips, failures } = await recognizeTaught(taught, files, asked);
@@ -56,21 +57,6 @@ export async function predictTaught(path: string, inputs: readonly string[], opt
     ...pictures.map(({ file }) => `${file}: how the frames match`),
     count,
   ]);
-}
-
-/** Inputs as files: with a backbone videos and their folders, without one features and theirs; feature files always. */
-async function filesOf({ backbone }: Taught, inputs: readonly string[]): Promise<string[]> {
-  const { isFeatureFile } = await import('../train/clipReader.ts');
-  const { videoEndings } = await import('../video/videoFiles.ts');
-  const { featureInputs, videoInputs } = await import('./featureInputs.ts');
-  const found: string[] = [];
-  for (const input of inputs) {
-    // A video for a recogniser of features passes, and is told so where it is read.
-    const isPlain = isFeatureFile(input) || (!backbone && videoEndings.has(extname(input).toLowerCase()));
-    const files = await (backbone && !isPlain ? videoInputs([input]) : featureInputs([input]));
-    found.push(...files.map(each => each.files[0]));
-  }
-  return found;
 }
 
 /** A picture for each clip: of its name, where there are several. */

@@ -97,7 +97,7 @@ async function runTeach(name: string, options: TeachCommandOptions): Promise<voi
 /** A class and its clips from `class=clip,clip`. A file may have a "=" in its name, a class not. */
 async function parseSupport(text: string, hasBackbone: boolean): Promise<TaughtClass> {
   const { exists } = await import('../data/files.ts');
-  const { featureInputs, videoInputs } = await import('./featureInputs.ts');
+  const { clipInputs } = await import('./clipInputs.ts');
   const at = text.indexOf('=');
   if (at <= 0) throw new InvalidSupport(text, 'expected CLASS=CLIP,CLIP,...');
   const name = text.slice(0, at);
@@ -112,13 +112,7 @@ async function parseSupport(text: string, hasBackbone: boolean): Promise<TaughtC
       text,
       `a class name cannot hold "=": this is class ${JSON.stringify(name)} and a clip ${JSON.stringify(clips[0])}, which is not there`,
     );
-  const { isFeatureFile } = await import('../train/clipReader.ts');
-  const files: string[] = [];
-  for (const clip of clips) {
-    const found = await (hasBackbone && !isFeatureFile(clip) ? videoInputs([clip]) : featureInputs([clip]));
-    files.push(...found.map(input => input.files[0]));
-  }
-  return { name, files };
+  return { name, files: await clipInputs(clips, hasBackbone) };
 }
 
 class InvalidSupport extends Error {
