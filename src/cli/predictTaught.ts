@@ -50,8 +50,10 @@ export async function predictTaught(path: string, inputs: readonly string[], opt
     printJson({ ...result, ...(pictures.length > 0 && { alignments: pictures.map(({ file }) => file) }) });
     return;
   }
+  if (clips.length === 0) return;
   printLines([
-    ...(clips.length > 0 ? [...table(clips, top ?? 1), ''] : []),
+    ...table(clips, top ?? 1),
+    '',
     `distance: ${metric}, mean over the clips of a class; probability: softmax of minus the distances`,
     ...(threshold === undefined ? rejectionLines(rejection) : [`none of these: farther than ${distanceText(limit)}, as given`]),
     ...pictures.map(({ file }) => `${file}: how the frames match`),

@@ -1,8 +1,8 @@
 /** What is said of a taught recogniser. */
 import type { Rejection } from '../fewshot/rejection.ts';
 
-/** A distance as people read it. */
-export const distanceText = (distance: number): string => distance.toPrecision(4);
+/** A distance as people read it; rounding alone keeps that of a clip to itself from 0. */
+export const distanceText = (distance: number): string => (Math.abs(distance) < 1e-6 ? '0' : distance.toPrecision(4));
 
 /** Where the threshold comes from, in a line, and what is to be known of it. */
 export function rejectionLines({ threshold, own, other, source, clips }: Rejection): string[] {

@@ -79,7 +79,7 @@ export function parseTaught(file: Uint8Array, where: string): Taught {
     const [{ path, message }] = parsed.error.issues;
     throw new DataError(where, `its description: ${path.join('.')}: ${message}`);
   }
-  const { supports, ...described } = parsed.data;
+  const { format: _, supports, ...described } = parsed.data;
   const features = tensors['support.features'];
   const isFitting = features?.dtype === 'float32' && features.shape.length === 3 && features.shape[0] === supports.length;
   if (!isFitting || features.data.length === 0)
