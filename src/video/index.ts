@@ -8,6 +8,7 @@ export * from './decode.ts';
 export * from './erasing.ts';
 export * from './extract.ts';
 export type { VideoPart } from './findListed.ts';
+export * from './frameViews.ts';
 export * from './lists.ts';
 export * from './loader.ts';
 export * from './runtime.ts';
