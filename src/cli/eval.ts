@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { evalFewshotCommand } from './evalFewshot.ts';
 import { evalOpensetCommand } from './evalOpenset.ts';
 
 interface EvalOptions {
@@ -26,10 +27,11 @@ export function evalCommand(): Command {
     )
     .action(runEvalLocalization);
   return new Command('eval')
-    .description('score detections made by any program')
+    .description('score detections or uncertainties made by any program, or matching metrics on features')
     .addHelpText('after', '\nExample:\n  $ inkling eval localization --detections detections.json --ground-truth gt.json')
     .addCommand(localization)
-    .addCommand(evalOpensetCommand());
+    .addCommand(evalOpensetCommand())
+    .addCommand(evalFewshotCommand());
 }
 
 async function runEvalLocalization(options: EvalOptions): Promise<void> {

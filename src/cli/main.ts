@@ -14,6 +14,7 @@ import { predictCommand } from './predict.ts';
 import { printConfigCommand } from './printConfig.ts';
 import { runsCommand } from './runs.ts';
 import { surviveOutput } from './streams.ts';
+import { teachCommand } from './teach.ts';
 import { testCommand } from './test.ts';
 import { trainCommand } from './train.ts';
 
@@ -41,7 +42,9 @@ export async function main(args: readonly string[]): Promise<void> {
 /** Verbs load what they need when they run, so that help answers at once. */
 function program(): Command {
   const inkling = new Command('inkling')
-    .description('Action understanding from few labels: temporal localisation from video-level labels, and open-set recognition.')
+    .description(
+      'Action understanding from few labels: temporal localisation from video-level labels, open-set and few-shot recognition.',
+    )
     .version(packageVersion(), '-V, --version')
     .showHelpAfterError(false)
     // A verb's verbs have options of the same names.
@@ -57,6 +60,7 @@ function program(): Command {
     evalCommand(),
     exportCommand(),
     extractCommand(),
+    teachCommand(),
     runsCommand(),
     checkDataCommand(),
     importCommand(),

@@ -14,6 +14,10 @@ export interface Frame {
   readonly y: Axis;
   /** Names beside their colours, in the order of the series. */
   readonly legend: readonly string[];
+  /** Lines of text below the legend. */
+  readonly notes?: readonly string[];
+  /** Rules of style beside the common ones. */
+  readonly style?: string;
 }
 
 /** Draws inside a frame: values to pixels. */
@@ -49,10 +53,11 @@ export function svgPlot(frame: Frame, draw: (scale: Scale) => readonly string[])
     x: value => round(left + ((value - frame.x.range[0]) / (frame.x.range[1] - frame.x.range[0])) * (right - left)),
     y: value => round(bottom - ((value - frame.y.range[0]) / (frame.y.range[1] - frame.y.range[0])) * (bottom - top)),
   };
-  const height = bottom + 56 + frame.legend.length * legendLine;
+  const { notes = [] } = frame;
+  const height = bottom + 56 + (frame.legend.length + notes.length) * legendLine;
   const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeXml(frame.title)}">`,
-    `<style>${style}</style>`,
+    `<style>${style}${frame.style ?? ''}</style>`,
     // The background as an element too: not every viewer paints that of the root.
     `<rect class="paper" width="${width}" height="${height}"/>`,
     `<text class="title" x="${left}" y="24">${escapeXml(frame.title)}</text>`,
@@ -74,6 +79,10 @@ export function svgPlot(frame: Frame, draw: (scale: Scale) => readonly string[])
         `<path class="line ${seriesClass(i)}" d="M${left} ${y - 4}h24"/>`,
         `<text x="${left + 32}" y="${y}">${escapeXml(name)}</text>`,
       ];
+    }),
+    ...notes.map((note, i) => {
+      const y = bottom + 52 + (frame.legend.length + i) * legendLine;
+      return `<text x="${left}" y="${y}">${escapeXml(note)}</text>`;
     }),
     '</svg>',
   ];

@@ -1,5 +1,7 @@
 /** Training, testing and prediction as runs on disk (Node). */
 export * from './checkpoint.ts';
+export * from './clipReader.ts';
+export * from './clipSequences.ts';
 export * from './config.ts';
 export * from './configOrigins.ts';
 export { type JsonSchema, localizationConfigSchema, opensetConfigSchema } from './configSchema.ts';
@@ -24,6 +26,7 @@ export * from './runs.ts';
 export * from './sourceWeights.ts';
 export * from './task.ts';
 export * from './taskKind.ts';
+export * from './teach.ts';
 export * from './testRun.ts';
 export * from './trainLoop.ts';
 export * from './trainRun.ts';

@@ -10,6 +10,7 @@ export * from './extract.ts';
 export * from './fewshotDataset.ts';
 export * from './fewshotLists.ts';
 export type { VideoPart } from './findListed.ts';
+export * from './frameViews.ts';
 export * from './lists.ts';
 export * from './loader.ts';
 export * from './mosi.ts';
