@@ -28,8 +28,10 @@ export interface Predecessors {
 
 /** An alignment's rules. Rows are counted from 0, columns from 1; column 0 is a border. */
 export interface AlignmentRules {
-  /** Values of the border column: one a row. */
-  readonly border: (row: number) => number;
+  /** Value of the border column. */
+  readonly border: number;
+  /** What the first row's first cell comes from. */
+  readonly start: number;
   /** Whether a path may go down within this column. */
   readonly down: (column: number) => boolean;
   /** From the predecessors to what is added to the cell's cost. */
@@ -41,7 +43,7 @@ export interface AlignmentRules {
  * anti-diagonal do not depend on each other: the table is held skewed, so that each of the rows + columns - 1 steps is one operation
  * over all rows of all pairs. Above the first row nothing is reachable.
  */
-export function alignmentTable(costs: Tensor, { border, down, join }: AlignmentRules): Tensor {
+export function alignmentTable(costs: Tensor, { border, start, down, join }: AlignmentRules): Tensor {
   const [pairs, rows, columns] = costs.shape;
   const row = Array.from({ length: rows }, (_, l) => l);
   const vector = (of: (l: number) => number): Tensor => constant(fromNumbers(row.map(of), [1, rows], costs.dtype));
@@ -58,22 +60,24 @@ export function alignmentTable(costs: Tensor, { border, down, join }: AlignmentR
 
   const shifted = (x: Tensor): Tensor => (rows === 1 ? spread(vector(() => unreachable)) : shift(x));
   const shift = (x: Tensor): Tensor => pad(slice(x, 1, 0, rows - 1), 1, 1, 0, unreachable);
-  const borderAt = (m: number, l: number) => (m === 0 ? border(l) : unreachable);
   // Before step 0: column 0 of row 0, and nothing else.
-  let left = spread(vector(l => borderAt(-l, l)));
+  const first = (value: number) => spread(vector(l => (l === 0 ? value : unreachable)));
+  let left = first(start);
+  let last = first(border);
   let diagonal = spread(vector(() => unreachable));
   for (let k = 0; k < steps; k++) {
-    const up = shifted(left);
+    const up = shifted(last);
     const blocked = vector(l => (down(k + 1 - l) ? 0 : unreachable));
     let cell = add(cost[k], join({ diagonal, up: row.every(l => down(k + 1 - l)) ? up : add(up, blocked), left }));
     if (k + 1 < rows) {
       // Rows below are not in the table yet: the border and what is left of it. Values there are replaced, not added to.
-      const kept = vector(l => (k + 1 - l >= 1 ? 1 : 0));
-      const edge = vector(l => (k + 1 - l >= 1 ? 0 : borderAt(k + 1 - l, l)));
+      const kept = vector(l => Number(l <= k));
+      const edge = vector(l => (l <= k ? 0 : l === k + 1 ? border : unreachable));
       cell = add(mul(cell, kept), edge);
     }
     diagonal = up;
     left = cell;
+    last = cell;
   }
   return reshape(slice(left, 1, rows - 1), [pairs]);
 }

@@ -9,7 +9,8 @@ export function dtw(distances: Tensor): Tensor {
   const [l, m] = distances.shape.slice(-2);
   const outer = distances.shape.slice(0, -2);
   const result = alignmentTable(reshape(distances, [-1, l, m]), {
-    border: row => (row === 0 ? 0 : unreachable),
+    border: unreachable,
+    start: 0,
     down: () => true,
     join: ({ diagonal, up, left }) => minimum(minimum(diagonal, up), left),
   });

@@ -68,7 +68,8 @@ function inGraph(distances: Tensor, smoothing: number): Tensor {
   const costs = withEndColumn(mul(distances, 1 / smoothing));
   const columns = costs.shape[2];
   const last = alignmentTable(costs, {
-    border: () => 0,
+    border: 0,
+    start: 0,
     down: column => column === 1 || column === columns,
     join: ({ diagonal, up, left }) => {
       const least = stopGradient(minimum(minimum(diagonal, up), left));
