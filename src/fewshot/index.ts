@@ -1,5 +1,6 @@
-/** Few-shot recognition: set matching, relations, heads and losses. */
+/** Few-shot recognition: episodes, set matching, relations, heads and losses, configurations, and recognisers that are taught. */
 
+export * from './accuracy.ts';
 export * from './backbone.ts';
 export * from './blocks/attention.ts';
 export * from './blocks/crossRelation.ts';
@@ -8,7 +9,10 @@ export * from './blocks/fusion.ts';
 export * from './blocks/positions.ts';
 export * from './classMeans.ts';
 export * from './coherence.ts';
+export * from './config.ts';
 export * from './cosine.ts';
+export * from './episodeList.ts';
+export * from './episodes.ts';
 export * from './heads/alignment.ts';
 export * from './heads/crossTransformer.ts';
 export * from './heads/head.ts';
@@ -27,7 +31,13 @@ export * from './matching/otam.ts';
 export * from './matching/sequenceDistances.ts';
 export * from './nearestRows.ts';
 export * from './pairWeights.ts';
+export * from './paramGroups.ts';
+export * from './publishedConfig.ts';
+export * from './publishedEpisodes.ts';
+export * from './publishedKeys.ts';
+export * from './pythonRandom.ts';
 export * from './rejection.ts';
 export * from './steps.ts';
 export * from './taught.ts';
 export * from './taughtFile.ts';
+export * from './videoConfig.ts';

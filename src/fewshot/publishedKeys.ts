@@ -177,7 +177,7 @@ function training(read: PublishedReader, isPublished: boolean): { readonly value
         ? `OPTIMIZER.WEIGHT_DECAY ${used} is used, as by the published program; SOLVER says ${meant}`
         : `SOLVER.WEIGHT_DECAY ${meant} is used; the published program used that of OPTIMIZER, ${used}`,
     );
-  const from = isPublished && read.has('OPTIMIZER') ? 'OPTIMIZER' : 'SOLVER';
+  const from = isPublished && read.has('OPTIMIZER.OPTIM_METHOD') ? 'OPTIMIZER' : 'SOLVER';
   read.sections('OPTIMIZER', 'MODEL.EMA', ...['OPTIM_METHOD', 'MOMENTUM', 'DAMPENING', 'NESTEROV'].map(key => `SOLVER.${key}`));
   refuse(read);
   const ema = read.flag('MODEL.EMA.ENABLE') ? read.number('MODEL.EMA.DECAY') : null;

@@ -34,7 +34,8 @@ export function parseFewshotList(text: string, part: FewshotPart, where: string)
     const found = /^(train|val|test)(\d{1,9})\/(.*)$/s.exec(trimmed);
     const rest = found?.[3] ?? '';
     const name = rest.startsWith('/') ? rest.slice(1) : rest;
-    if (!found || name === '' || (rest === name && !/^[^/]+$/.test(name)))
+    const folders = name.split('/');
+    if (!found || folders.includes('') || (rest === name && folders.length > 1))
       throw new DataError(
         `${where}, line ${line}`,
         `expected "${part}<class>//<path>" or "${part}<class>/<number>", found ${JSON.stringify(trimmed.slice(0, 80))}`,

@@ -25,6 +25,7 @@ import { parseEpochRecords } from '../../src/train/epochRecord.ts';
 import { nearestKey } from '../../src/train/nearest.ts';
 import { parsePointer } from '../../src/train/pointer.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
+import { parseFewshotList } from '../../src/video/fewshotLists.ts';
 import { parseClassNames, parseHmdb51, parseKinetics, parseVideoList } from '../../src/video/lists.ts';
 import { folderOf, messageRejected, messageThrown } from '../data/builders.ts';
 import { zipOf } from './archive.ts';
@@ -442,6 +443,10 @@ describe('lists of videos', () => {
   test('a line separator of Unicode within the name of a class', () => {
     expect(parseClassNames('1 a\u2028b', 'x.txt')).toEqual(['a\u2028b']);
   });
+});
+
+test('a list of a few-shot data set with an empty folder, which became the name of a class', () => {
+  expect(messageThrown(() => parseFewshotList('train0////a.avi', 'train', 'x.txt'))).toMatch(/^x\.txt, line 1: expected "train/);
 });
 
 test('a class twice in an index of clips', () => {

@@ -1,5 +1,6 @@
 /** Every format under test. */
 import { clipsFormat } from './clips.ts';
+import { episodesFormat } from './episodes.ts';
 import type { Format } from './format.ts';
 import { jsonFormat } from './json.ts';
 import { listsFormat } from './lists.ts';
@@ -25,4 +26,5 @@ export const formats: readonly Format[] = [
   listsFormat,
   clipsFormat,
   scoresFormat,
+  episodesFormat,
 ];

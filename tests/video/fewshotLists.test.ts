@@ -30,6 +30,8 @@ describe('parseFewshotList', () => {
     ['', 'l: expected lines "train<class>//<path>", found none'],
     ['train0//a\nrun b\n', 'l, line 2: expected "train<class>//<path>" or "train<class>/<number>", found "run b"'],
     ['train0/a/b.avi', 'l, line 1: expected "train<class>//<path>" or "train<class>/<number>", found "train0/a/b.avi"'],
+    ['train0//a//b.avi', 'l, line 1: expected "train<class>//<path>" or "train<class>/<number>", found "train0//a//b.avi"'],
+    ['train0///a/b.avi', 'l, line 1: expected "train<class>//<path>" or "train<class>/<number>", found "train0///a/b.avi"'],
     ['train0//', 'l, line 1: expected "train<class>//<path>" or "train<class>/<number>", found "train0//"'],
     ['train0//a\ntest1//b\n', 'l, line 2: expected a video of the part train, found test1'],
     ['train0//a\ntrain1//a\n', 'l, line 2: "a" is on line 1 already'],
