@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { localizationConfigSchema, opensetConfigSchema, schemaText } from '../src/train/configSchema.ts';
+import { fewshotConfigSchema, localizationConfigSchema, opensetConfigSchema, schemaText } from '../src/train/configSchema.ts';
 import { epochRecordJsonSchema } from '../src/train/epochRecord.ts';
 import { runRecordJsonSchema } from '../src/train/runRecord.ts';
 
@@ -18,6 +18,7 @@ export const schemas: readonly { readonly file: string; readonly schema: () => o
   { file: 'metrics.json', schema: epochRecordJsonSchema },
   { file: 'localization-config.json', schema: localizationConfigSchema },
   { file: 'openset-config.json', schema: opensetConfigSchema },
+  { file: 'fewshot-config.json', schema: fewshotConfigSchema },
 ];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,6 +1,7 @@
 /** Configuration files as a JSON Schema, for editors. */
 
 import { z } from 'zod';
+import { fewshotConfig } from '../fewshot/config.ts';
 import { localizationConfig } from '../localization/config.ts';
 import { opensetConfig } from '../openset/config.ts';
 import type { Config } from './config.ts';
@@ -13,6 +14,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 export const configSchemas: Readonly<Record<Config['task'], () => JsonSchema>> = {
   localization: localizationConfigSchema,
   openset: opensetConfigSchema,
+  fewshot: fewshotConfigSchema,
 };
 
 /** Where the schema of localisation configurations is kept, relative to the package. */
@@ -38,6 +40,11 @@ export function localizationConfigSchema(): JsonSchema {
 /** As {@link localizationConfigSchema}, of an open-set configuration. */
 export function opensetConfigSchema(): JsonSchema {
   return configSchema('Inkling: open-set recognition', opensetConfig);
+}
+
+/** As {@link localizationConfigSchema}, of a few-shot configuration. */
+export function fewshotConfigSchema(): JsonSchema {
+  return configSchema('Inkling: few-shot recognition', fewshotConfig);
 }
 
 function configSchema(title: string, config: z.ZodType): JsonSchema {

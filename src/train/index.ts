@@ -2,10 +2,11 @@
 export * from './checkpoint.ts';
 export * from './config.ts';
 export * from './configOrigins.ts';
-export { type JsonSchema, localizationConfigSchema, opensetConfigSchema } from './configSchema.ts';
+export { fewshotConfigSchema, type JsonSchema, localizationConfigSchema, opensetConfigSchema } from './configSchema.ts';
 export * from './epochRecord.ts';
 export * from './exportedModel.ts';
 export * from './exportFile.ts';
+export * from './fewshotRun.ts';
 export * from './importBackbone.ts';
 export * from './importModel.ts';
 export * from './importTarget.ts';

@@ -1,0 +1,258 @@
+/** Few-shot recognition as something to train and test: classes in parts, steps over several episodes, and tests over many. */
+import { type Compiled, compile, type Device, type NDArray, type Tensor, valueAuxAndGrad } from '../engine/index.ts';
+import { fold, type Key, key as keyOf } from '../engine/random.ts';
+import type { Gradients, Params, SymbolicParams } from '../nn/index.ts';
+import type { ClassParts } from './classParts.ts';
+import { type FewshotClip, keptClips, resampledFrames } from './clipFrames.ts';
+import { type EpisodeArrays, episodeArrays } from './episodeArrays.ts';
+import { type Episode, type EpisodeOptions, episodeAt } from './episodes.ts';
+import { isWithoutParameters } from './headSettings.ts';
+import { type EpisodeSizes, type HeadNoise, isHeadBuffer } from './heads/head.ts';
+import { applyHead, type HeadSettings, headNoise, headParams } from './heads/heads.ts';
+import { type FewshotTest, type JudgedEpisode, judged } from './judgedEpisode.ts';
+import { lossPieces, type Objective, objective } from './objective.ts';
+import { episodeScores, pairMatcher, rememberedPairs } from './pairScores.ts';
+import { type FewshotEvaluation, testReport } from './testReport.ts';
+
+export interface FewshotTaskOptions<C extends FewshotClip> {
+  readonly parts: ClassParts<C>;
+  readonly head: HeadSettings;
+  /** T, to which clips are resampled. */
+  readonly frames: number;
+  /** D. */
+  readonly featureDim: number;
+  readonly loss: Objective;
+  readonly training: EpisodeOptions & { readonly episodesPerStep: number; readonly stepsPerEpoch: number };
+  readonly testing: EpisodeOptions;
+  /** Tests between epochs. */
+  readonly evaluation: FewshotTest;
+  /** The test of the trained model. */
+  readonly final: FewshotTest;
+  /** Bytes of clips kept in memory. */
+  readonly cacheBytes: number;
+  readonly where: { readonly device?: Device; readonly threads?: number };
+}
+
+export type FewshotTask = ReturnType<typeof fewshotTask>;
+
+/** The task of training and testing a head on the classes of a data set. */
+export function fewshotTask<C extends FewshotClip>(options: FewshotTaskOptions<C>) {
+  const { parts, head, frames, featureDim, evaluation, final, where } = options;
+  const read = keptClips(
+    async clip => resampledFrames(await clip.load(), frames),
+    options.cacheBytes,
+    ({ byteLength }) => byteLength,
+  );
+  const step = trainingStep(options);
+  const shots = shotsOf(options.testing);
+  const infer = compile(
+    (params: SymbolicParams, { support, query, unlabelled }: TestInput) =>
+      applyHead(params, { support, query, shots, ...(unlabelled && { unlabelled }) }, head).logits,
+    { ...where, name: `${head.head} inference` },
+  );
+  const scores = (params: Params, episodes: EpisodeSource<C>, progress: Progress, signal?: AbortSignal) => {
+    const score = pairScorer(
+      options,
+      parts[episodes.test.split].flatMap(({ items }) => items),
+    );
+    return score
+      ? matchedScores(episodes, score, progress, signal)
+      : inferredScores(params, episodes, infer, { read, frames, width: featureDim }, progress, signal);
+  };
+  const run = async (test: FewshotTest, params: Params, progress: Progress, signal?: AbortSignal): Promise<FewshotEvaluation> => {
+    const classes = parts[test.split];
+    const items = classes.map(each => each.items);
+    const episodes: EpisodeSource<C> = { test, at: i => episodeAt(items, options.testing, keyOf(test.seed), i) };
+    return testReport(await scores(params, episodes, progress, signal), classes, test, options.testing);
+  };
+  return {
+    classes: parts.train.map(({ name }) => name),
+    canTest: parts[evaluation.split].length > 0,
+    init: (key: Key): Params => headParams(head, key),
+    epoch: (_: number, key: Key) => trainingEpoch(options, step, read, key),
+    evaluate: (params: Params, progress: Progress, signal?: AbortSignal) => run(evaluation, params, progress, signal),
+    test: (params: Params, progress: Progress, signal?: AbortSignal) => run(final, params, progress, signal),
+    dispose: async () => {
+      await step.dispose();
+      await infer.dispose();
+    },
+  };
+}
+
+type Progress = (done: number, total: number) => void;
+
+/** Reads the `[frames, width]` of a clip. */
+type ReadFrames = (clip: FewshotClip) => Promise<Float32Array>;
+
+/** As many supports of every class. */
+function shotsOf({ way, shot }: EpisodeOptions): number[] {
+  return Array.from({ length: way }, () => shot);
+}
+
+/** What a step takes: the arrays of its episodes, and the masks of its dropout. */
+interface StepInput<T = Tensor> {
+  readonly support: T;
+  readonly query: T;
+  readonly unlabelled?: T;
+  readonly queries: T;
+  readonly clips: T;
+  readonly noise?: HeadNoise<T>;
+}
+
+interface StepOutput {
+  readonly pieces: Readonly<Record<string, Tensor>>;
+  readonly logits: Tensor;
+  readonly gradients: SymbolicParams;
+}
+
+type TrainingStep = Compiled<[trained: SymbolicParams, held: SymbolicParams, input: StepInput], StepOutput>;
+
+/** The gradient of the mean over all episodes of a step, in one graph. Without parameters it is the loss alone. */
+function trainingStep<C extends FewshotClip>({ head, loss, training, where }: FewshotTaskOptions<C>): TrainingStep {
+  const shots = shotsOf(training);
+  const forward = (params: SymbolicParams, { queries, clips, ...episodes }: StepInput) => {
+    const output = applyHead(params, { ...episodes, shots }, head);
+    return { pieces: lossPieces(objective(output, { queries, clips }, loss)), logits: output.logits };
+  };
+  return compile(
+    (trained: SymbolicParams, held: SymbolicParams, input: StepInput): StepOutput => {
+      if (isWithoutParameters(head)) return { ...forward(held, input), gradients: {} };
+      const [, made, gradients] = valueAuxAndGrad((own: SymbolicParams): [Tensor, Omit<StepOutput, 'gradients'>] => {
+        const all = forward({ ...held, ...own }, input);
+        return [all.pieces.total, all];
+      })(trained);
+      return { ...made, gradients };
+    },
+    { ...where, name: `${head.head} step` },
+  );
+}
+
+/** New episodes in every step; everything random follows from the key. */
+function trainingEpoch<C extends FewshotClip>(
+  { parts, head, frames, featureDim, training }: FewshotTaskOptions<C>,
+  step: TrainingStep,
+  read: ReadFrames,
+  key: Key,
+) {
+  const items = parts.train.map(each => each.items);
+  const { way, queries, unlabelled, episodesPerStep: episodes, stepsPerEpoch } = training;
+  const hidden = unlabelled ? unlabelled.perClass * (way + (unlabelled.distractors ?? 0)) : 0;
+  const sizes: EpisodeSizes = { episodes, shots: shotsOf(training), queries: way * queries, unlabelled: hidden, frames };
+  const [drawn, masks] = [fold(key, 'episodes'), fold(key, 'noise')];
+  return {
+    count: stepsPerEpoch,
+    async prepare(index: number): Promise<StepInput<NDArray>> {
+      const own = Array.from({ length: episodes }, (_, i) => episodeAt(items, training, drawn, index * episodes + i));
+      const noise = headNoise(head, sizes, fold(masks, index));
+      return { ...(await episodeArrays(own, read, frames, featureDim)), ...(noise && { noise }) };
+    },
+    async step(params: Params, input: StepInput<NDArray>) {
+      const part = (held: boolean) => Object.fromEntries(Object.entries(params).filter(([name]) => isHeadBuffer(name) === held));
+      const { pieces, logits, gradients } = await step(part(false), part(true), input);
+      const labels = input.queries.data as Int32Array;
+      const predictions = largestOf(logits.data as Float32Array, way);
+      return {
+        pieces: { total: 0, ...Object.fromEntries(Object.entries(pieces).map(([name, { data }]) => [name, Number(data[0])])) },
+        gradients: gradients as Gradients,
+        correct: labels.reduce((n, label, i) => n + (label === predictions[i] ? 1 : 0), 0),
+        samples: labels.length,
+      };
+    },
+  };
+}
+
+/** The place of the largest value of each row. */
+function largestOf(values: Float32Array, width: number): Int32Array {
+  return Int32Array.from({ length: values.length / width }, (_, row) => {
+    let best = 0;
+    for (let c = 1; c < width; c++) if (values[row * width + c] > values[row * width + best]) best = c;
+    return best;
+  });
+}
+
+/** What a test's graph takes. */
+interface TestInput<T = Tensor> {
+  readonly support: T;
+  readonly query: T;
+  readonly unlabelled?: T;
+}
+
+/** The episodes of a test, by their numbers. */
+interface EpisodeSource<C> {
+  readonly test: FewshotTest;
+  at(index: number): Episode<C>;
+}
+
+/** Scores pairs of clips of a head without parameters; undefined for other heads. */
+function pairScorer<C extends FewshotClip>(
+  { head, frames, featureDim, cacheBytes }: FewshotTaskOptions<C>,
+  clips: readonly C[],
+): ((episode: Episode<C>) => Promise<Float32Array>) | undefined {
+  const matcher = pairMatcher(head);
+  if (!matcher) return undefined;
+  const prepared = new Map<C, ReturnType<typeof matcher.prepare>>();
+  const prepare = keptClips(
+    async clip => matcher.prepare(resampledFrames(await clip.load(), frames), frames, featureDim),
+    cacheBytes,
+    ({ unit }) => unit.data.byteLength,
+  );
+  const score = rememberedPairs(clips, (query: C, support: C) => matcher.score(prepared.get(query)!, prepared.get(support)!));
+  return async episode => {
+    const own = [...episode.query, ...episode.support];
+    for (const clip of own) prepared.set(clip, await prepare(clip));
+    const scores = episodeScores(episode, score);
+    for (const clip of own) prepared.delete(clip);
+    return scores;
+  };
+}
+
+/** How many episodes of a matching pass between two looks at the world outside. */
+const matchedAtATime = 200;
+
+async function matchedScores<C extends FewshotClip>(
+  { test, at }: EpisodeSource<C>,
+  score: (episode: Episode<C>) => Promise<Float32Array>,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<JudgedEpisode<C>[]> {
+  const all: JudgedEpisode<C>[] = [];
+  for (let i = 0; i < test.episodes; i++) {
+    const episode = at(i);
+    all.push(judged(episode, await score(episode)));
+    if ((i + 1) % matchedAtATime !== 0 && i + 1 !== test.episodes) continue;
+    progress(i + 1, test.episodes);
+    // Interrupts come between turns of the event loop.
+    await new Promise(resolve => setTimeout(resolve));
+    signal?.throwIfAborted();
+  }
+  return all;
+}
+
+/** Values of the clips of a test's batch at most. */
+const mostValues = 1 << 22;
+
+/** Through the graph, a batch of episodes at a time; the last batch is filled up, so that all have one shape. */
+async function inferredScores<C extends FewshotClip>(
+  params: Params,
+  { test, at }: EpisodeSource<C>,
+  infer: Compiled<[params: SymbolicParams, input: TestInput], Tensor>,
+  { read, frames, width }: { readonly read: ReadFrames; readonly frames: number; readonly width: number },
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<JudgedEpisode<C>[]> {
+  const first = at(0);
+  const clips = first.support.length + first.query.length + first.unlabelled.length;
+  const size = Math.max(1, Math.min(test.episodes, 64, Math.floor(mostValues / (clips * frames * width))));
+  const all: JudgedEpisode<C>[] = [];
+  for (let from = 0; from < test.episodes; from += size) {
+    signal?.throwIfAborted();
+    const own = Array.from({ length: size }, (_, i) => at(Math.min(from + i, test.episodes - 1)));
+    const { support, query, unlabelled }: EpisodeArrays = await episodeArrays(own, read, frames, width);
+    const logits = await infer(params, { support, query, ...(unlabelled && { unlabelled }) });
+    const each = logits.data.length / size;
+    for (const [i, episode] of own.slice(0, test.episodes - from).entries())
+      all.push(judged(episode, (logits.data as Float32Array).slice(i * each, (i + 1) * each)));
+    progress(all.length, test.episodes);
+  }
+  return all;
+}
