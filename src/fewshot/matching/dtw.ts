@@ -1,4 +1,4 @@
-import { minimum, pick, reshape, ShapeError, sum, type Tensor, take } from '../../engine/index.ts';
+import { minimum, pad, pick, reshape, ShapeError, sum, type Tensor, take } from '../../engine/index.ts';
 import { alignmentTable, unreachable } from './alignmentTable.ts';
 
 /**
@@ -8,7 +8,8 @@ import { alignmentTable, unreachable } from './alignmentTable.ts';
 export function dtw(distances: Tensor): Tensor {
   const [l, m] = distances.shape.slice(-2);
   const outer = distances.shape.slice(0, -2);
-  const result = alignmentTable(reshape(distances, [-1, l, m]), {
+  // A row before the first one, of which only the border can be reached: a path begins diagonally from there, at the first pair and no other.
+  const result = alignmentTable(pad(reshape(distances, [-1, l, m]), 1, 1, 0, unreachable), {
     border: row => (row === 0 ? 0 : unreachable),
     down: () => true,
     join: ({ diagonal, up, left }) => minimum(minimum(diagonal, up), left),
