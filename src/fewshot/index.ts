@@ -33,7 +33,6 @@ export * from './matching/otam.ts';
 export * from './matching/sequenceDistances.ts';
 export * from './modelSummary.ts';
 export * from './objective.ts';
-export * from './pairScores.ts';
 export * from './paramGroups.ts';
 export * from './task.ts';
 export * from './testReport.ts';

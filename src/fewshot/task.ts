@@ -11,7 +11,6 @@ import { type EpisodeSizes, type HeadNoise, isHeadBuffer } from './heads/head.ts
 import { applyHead, type HeadSettings, headNoise, headParams } from './heads/heads.ts';
 import { type FewshotTest, type JudgedEpisode, judged } from './judgedEpisode.ts';
 import { lossPieces, type Objective, objective } from './objective.ts';
-import { episodeScores, pairMatcher, rememberedPairs } from './pairScores.ts';
 import { type FewshotEvaluation, testReport } from './testReport.ts';
 
 export interface FewshotTaskOptions<C extends FewshotClip> {
@@ -50,20 +49,12 @@ export function fewshotTask<C extends FewshotClip>(options: FewshotTaskOptions<C
       applyHead(params, { support, query, shots, ...(unlabelled && { unlabelled }) }, head).logits,
     { ...where, name: `${head.head} inference` },
   );
-  const scores = (params: Params, episodes: EpisodeSource<C>, progress: Progress, signal?: AbortSignal) => {
-    const score = pairScorer(
-      options,
-      parts[episodes.test.split].flatMap(({ items }) => items),
-    );
-    return score
-      ? matchedScores(episodes, score, progress, signal)
-      : inferredScores(params, episodes, infer, { read, frames, width: featureDim }, progress, signal);
-  };
   const run = async (test: FewshotTest, params: Params, progress: Progress, signal?: AbortSignal): Promise<FewshotEvaluation> => {
     const classes = parts[test.split];
     const items = classes.map(each => each.items);
     const episodes: EpisodeSource<C> = { test, at: i => episodeAt(items, options.testing, keyOf(test.seed), i) };
-    return testReport(await scores(params, episodes, progress, signal), classes, test, options.testing);
+    const scored = await inferredScores(params, episodes, infer, { read, frames, width: featureDim }, progress, signal);
+    return testReport(scored, classes, test, options.testing);
   };
   return {
     classes: parts.train.map(({ name }) => name),
@@ -152,13 +143,17 @@ function trainingEpoch<C extends FewshotClip>(
       const labels = input.queries.data as Int32Array;
       const predictions = largestOf(logits.data as Float32Array, way);
       return {
-        pieces: { total: 0, ...Object.fromEntries(Object.entries(pieces).map(([name, { data }]) => [name, Number(data[0])])) },
+        pieces: numbersOf(pieces),
         gradients: gradients as Gradients,
         correct: labels.reduce((n, label, i) => n + (label === predictions[i] ? 1 : 0), 0),
         samples: labels.length,
       };
     },
   };
+}
+
+function numbersOf(pieces: Readonly<Record<string, NDArray>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(pieces).map(([name, { data }]) => [name, Number(data[0])]));
 }
 
 /** The place of the largest value of each row. */
@@ -181,51 +176,6 @@ interface TestInput<T = Tensor> {
 interface EpisodeSource<C> {
   readonly test: FewshotTest;
   at(index: number): Episode<C>;
-}
-
-/** Scores pairs of clips of a head without parameters; undefined for other heads. */
-function pairScorer<C extends FewshotClip>(
-  { head, frames, featureDim, cacheBytes }: FewshotTaskOptions<C>,
-  clips: readonly C[],
-): ((episode: Episode<C>) => Promise<Float32Array>) | undefined {
-  const matcher = pairMatcher(head);
-  if (!matcher) return undefined;
-  const prepared = new Map<C, ReturnType<typeof matcher.prepare>>();
-  const prepare = keptClips(
-    async clip => matcher.prepare(resampledFrames(await clip.load(), frames), frames, featureDim),
-    cacheBytes,
-    ({ unit }) => unit.data.byteLength,
-  );
-  const score = rememberedPairs(clips, (query: C, support: C) => matcher.score(prepared.get(query)!, prepared.get(support)!));
-  return async episode => {
-    const own = [...episode.query, ...episode.support];
-    for (const clip of own) prepared.set(clip, await prepare(clip));
-    const scores = episodeScores(episode, score);
-    for (const clip of own) prepared.delete(clip);
-    return scores;
-  };
-}
-
-/** How many episodes of a matching pass between two looks at the world outside. */
-const matchedAtATime = 200;
-
-async function matchedScores<C extends FewshotClip>(
-  { test, at }: EpisodeSource<C>,
-  score: (episode: Episode<C>) => Promise<Float32Array>,
-  progress: Progress,
-  signal?: AbortSignal,
-): Promise<JudgedEpisode<C>[]> {
-  const all: JudgedEpisode<C>[] = [];
-  for (let i = 0; i < test.episodes; i++) {
-    const episode = at(i);
-    all.push(judged(episode, await score(episode)));
-    if ((i + 1) % matchedAtATime !== 0 && i + 1 !== test.episodes) continue;
-    progress(i + 1, test.episodes);
-    // Interrupts come between turns of the event loop.
-    await new Promise(resolve => setTimeout(resolve));
-    signal?.throwIfAborted();
-  }
-  return all;
 }
 
 /** Values of the clips of a test's batch at most. */
