@@ -34,6 +34,8 @@ export * from './matching/sequenceDistances.ts';
 export * from './modelSummary.ts';
 export * from './objective.ts';
 export * from './paramGroups.ts';
+export * from './stagedHead.ts';
 export * from './task.ts';
+export * from './testInference.ts';
 export * from './testReport.ts';
 export * from './videoConfig.ts';

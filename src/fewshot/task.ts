@@ -4,13 +4,14 @@ import { fold, type Key, key as keyOf } from '../engine/random.ts';
 import type { Gradients, Params, SymbolicParams } from '../nn/index.ts';
 import type { ClassParts } from './classParts.ts';
 import { type FewshotClip, keptClips, resampledFrames } from './clipFrames.ts';
-import { type EpisodeArrays, episodeArrays } from './episodeArrays.ts';
-import { type Episode, type EpisodeOptions, episodeAt } from './episodes.ts';
+import { episodeArrays } from './episodeArrays.ts';
+import { type EpisodeOptions, episodeAt } from './episodes.ts';
 import { isWithoutParameters } from './headSettings.ts';
 import { type EpisodeSizes, type HeadNoise, isHeadBuffer } from './heads/head.ts';
 import { applyHead, type HeadSettings, headNoise, headParams } from './heads/heads.ts';
-import { type FewshotTest, type JudgedEpisode, judged } from './judgedEpisode.ts';
+import type { FewshotTest } from './judgedEpisode.ts';
 import { lossPieces, type Objective, objective } from './objective.ts';
+import { testInference } from './testInference.ts';
 import { type FewshotEvaluation, testReport } from './testReport.ts';
 
 export interface FewshotTaskOptions<C extends FewshotClip> {
@@ -36,24 +37,23 @@ export type FewshotTask = ReturnType<typeof fewshotTask>;
 
 /** The task of training and testing a head on the classes of a data set. */
 export function fewshotTask<C extends FewshotClip>(options: FewshotTaskOptions<C>) {
-  const { parts, head, frames, featureDim, evaluation, final, where } = options;
+  const { parts, head, frames, featureDim, evaluation, final } = options;
   const read = keptClips(
     async clip => resampledFrames(await clip.load(), frames),
     options.cacheBytes,
     ({ byteLength }) => byteLength,
   );
   const step = trainingStep(options);
-  const shots = shotsOf(options.testing);
-  const infer = compile(
-    (params: SymbolicParams, { support, query, unlabelled }: TestInput) =>
-      applyHead(params, { support, query, shots, ...(unlabelled && { unlabelled }) }, head).logits,
-    { ...where, name: `${head.head} inference` },
-  );
+  const inference = testInference({ ...options, form: options.testing, width: featureDim, read });
   const run = async (test: FewshotTest, params: Params, progress: Progress, signal?: AbortSignal): Promise<FewshotEvaluation> => {
     const classes = parts[test.split];
     const items = classes.map(each => each.items);
-    const episodes: EpisodeSource<C> = { test, at: i => episodeAt(items, options.testing, keyOf(test.seed), i) };
-    const scored = await inferredScores(params, episodes, infer, { read, frames, width: featureDim }, progress, signal);
+    const source = {
+      clips: items.flat(),
+      episodes: test.episodes,
+      at: (i: number) => episodeAt(items, options.testing, keyOf(test.seed), i),
+    };
+    const scored = await inference.judge(params, source, progress, signal);
     return testReport(scored, classes, test, options.testing);
   };
   return {
@@ -65,7 +65,7 @@ export function fewshotTask<C extends FewshotClip>(options: FewshotTaskOptions<C
     test: (params: Params, progress: Progress, signal?: AbortSignal) => run(final, params, progress, signal),
     dispose: async () => {
       await step.dispose();
-      await infer.dispose();
+      await inference.dispose();
     },
   };
 }
@@ -163,46 +163,4 @@ function largestOf(values: Float32Array, width: number): Int32Array {
     for (let c = 1; c < width; c++) if (values[row * width + c] > values[row * width + best]) best = c;
     return best;
   });
-}
-
-/** What a test's graph takes. */
-interface TestInput<T = Tensor> {
-  readonly support: T;
-  readonly query: T;
-  readonly unlabelled?: T;
-}
-
-/** The episodes of a test, by their numbers. */
-interface EpisodeSource<C> {
-  readonly test: FewshotTest;
-  at(index: number): Episode<C>;
-}
-
-/** Values of the clips of a test's batch at most. */
-const mostValues = 1 << 22;
-
-/** Through the graph, a batch of episodes at a time; the last batch is filled up, so that all have one shape. */
-async function inferredScores<C extends FewshotClip>(
-  params: Params,
-  { test, at }: EpisodeSource<C>,
-  infer: Compiled<[params: SymbolicParams, input: TestInput], Tensor>,
-  { read, frames, width }: { readonly read: ReadFrames; readonly frames: number; readonly width: number },
-  progress: Progress,
-  signal?: AbortSignal,
-): Promise<JudgedEpisode<C>[]> {
-  const first = at(0);
-  const clips = first.support.length + first.query.length + first.unlabelled.length;
-  const size = Math.max(1, Math.min(test.episodes, 64, Math.floor(mostValues / (clips * frames * width))));
-  const all: JudgedEpisode<C>[] = [];
-  for (let from = 0; from < test.episodes; from += size) {
-    signal?.throwIfAborted();
-    const own = Array.from({ length: size }, (_, i) => at(Math.min(from + i, test.episodes - 1)));
-    const { support, query, unlabelled }: EpisodeArrays = await episodeArrays(own, read, frames, width);
-    const logits = await infer(params, { support, query, ...(unlabelled && { unlabelled }) });
-    const each = logits.data.length / size;
-    for (const [i, episode] of own.slice(0, test.episodes - from).entries())
-      all.push(judged(episode, (logits.data as Float32Array).slice(i * each, (i + 1) * each)));
-    progress(all.length, test.episodes);
-  }
-  return all;
 }

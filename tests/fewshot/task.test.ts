@@ -209,6 +209,22 @@ describe('the task', () => {
     expect(many).toHaveLength(70 * 9);
   });
 
+  it.each([
+    ['hyrsm++', 'supports'],
+    ['hyrsm', 'prototypes'],
+  ] as const)('gives the same scores of %s (%s) if every clip is looked at once', async (name, references) => {
+    const head: HeadSettings = { ...hyrsm, head: name, references };
+    const of = async (cacheBytes: number) => {
+      const task = fewshotTask({ ...options, head, cacheBytes });
+      const { files } = await task.test(task.init(key(1)), () => {});
+      await task.dispose();
+      return parseNpz(files['episodes.npz'], 'episodes.npz').scores.data as Float32Array;
+    };
+    const [once, always] = [await of(1e6), await of(0)];
+    for (const [i, value] of once.entries()) expect(always[i]).toBeCloseTo(value, 4);
+    expect(Math.max(...once) - Math.min(...once)).toBeGreaterThan(0.1);
+  });
+
   it('sums the gradients of the episodes of a step in the graph', async () => {
     const still = { ...hyrsm, dropout: { positions: 0, intra: 0, attention: 0, cross: 0 } };
     const stepOf = async (episodesPerStep: number, index: number) => {
