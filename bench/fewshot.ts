@@ -115,8 +115,9 @@ for (const shot of shots) {
     for (const name of names) {
       const config = await configOf(name, shot, seed);
       const started = performance.now();
-      add(config.method, await trained(config), (performance.now() - started) / 1000);
-      console.error(`${values.family}, ${shot} shot, seed ${seed}: ${name} done`);
+      const accuracies = await trained(config);
+      add(config.method, accuracies, (performance.now() - started) / 1000);
+      console.error(`${values.family}, ${shot} shot, seed ${seed}: ${name} ${shown([...accuracies])}`);
     }
   }
   const base = found.get(`${baseline} (untrained)`)?.episodes ?? [];

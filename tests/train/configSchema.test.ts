@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { packageConfigs } from '../../src/train/configFile.ts';
 import {
+  fewshotConfigSchema,
   localizationConfigSchema,
   localizationSchemaFile,
   opensetConfigSchema,
@@ -29,6 +30,14 @@ function properties(node: unknown, prefix = ''): [path: string, description: unk
 describe('the schema for editors', () => {
   it('is the one in the repository (npx tsx src/cli.ts print-config --schema localization > schemas/localization-config.json)', async () => {
     expect(await readFile(schemaPath, 'utf8')).toBe(schemaText(localizationConfigSchema()));
+  });
+
+  it('of few-shot recognition is, too', async () => {
+    const path = join(dirname(schemaPath), 'fewshot-config.json');
+    expect(await readFile(path, 'utf8')).toBe(schemaText(fewshotConfigSchema()));
+    const all = properties(fewshotConfigSchema());
+    expect(all.map(([key]) => key)).toContain('train.schedule.doubled');
+    expect(all.filter(([, description]) => typeof description !== 'string' || description.length < 4)).toEqual([]);
   });
 
   it('of open-set recognition is the one in the repository (npm run schemas), and describes every key', async () => {
@@ -56,15 +65,16 @@ describe('the schema for editors', () => {
   it('accepts every configuration of the package, each of which names the schema of its task in its first line', async () => {
     const files = (await readdir(packageConfigs, { recursive: true })).filter(name => name.endsWith('.yaml'));
     expect(files.length).toBeGreaterThan(14);
-    const openset = z.fromJSONSchema(opensetConfigSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+    const of = (json: object) => z.fromJSONSchema(json as Parameters<typeof z.fromJSONSchema>[0]);
+    const others = { openset: of(opensetConfigSchema()), fewshot: of(fewshotConfigSchema()) };
     for (const file of files) {
       const path = join(packageConfigs, file);
       const text = await readFile(path, 'utf8');
-      const isOpenset = file.startsWith('openset');
-      const problems = (isOpenset ? openset : schema).safeParse(parse(text)).error?.issues ?? [];
+      const other = (['openset', 'fewshot'] as const).find(task => file.startsWith(task));
+      const problems = (other ? others[other] : schema).safeParse(parse(text)).error?.issues ?? [];
       expect({ file, problems }).toEqual({ file, problems: [] });
       const named = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text);
-      const own = isOpenset ? join(dirname(schemaPath), 'openset-config.json') : schemaPath;
+      const own = other ? join(dirname(schemaPath), `${other}-config.json`) : schemaPath;
       expect(resolve(dirname(path), named?.[1] ?? '')).toBe(own);
     }
   });

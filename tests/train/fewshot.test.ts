@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { readArrays } from '../../src/data/files.ts';
 import { encodeNpy } from '../../src/data/formats/npy.ts';
 import { ndarray, random } from '../../src/engine/index.ts';
-import { type Config, loadConfig, loadRunConfig } from '../../src/train/config.ts';
+import { fewshotMethods } from '../../src/fewshot/config.ts';
+import { type Config, dumpConfig, loadConfig, loadRunConfig, parseConfig } from '../../src/train/config.ts';
+import { packageConfigs } from '../../src/train/configFile.ts';
 import { loadModel } from '../../src/train/model.ts';
 import { silentReporter } from '../../src/train/reporter.ts';
 import { testRun } from '../../src/train/testRun.ts';
@@ -206,5 +209,20 @@ describe('data that few-shot training cannot use', () => {
   it('options that do not fit it', async () => {
     expect(await fails('model.classes=9')).toBe('./data: model.classes: expected 8, the training classes, found 9');
     expect(await fails('train.ema=0.9')).toContain('train.ema: expected null');
+  });
+});
+
+describe('the few-shot configurations of the package', () => {
+  it.each(['gym-i3d', 'msraction3d'])('of %s train every method, and survive a dump unchanged', async family => {
+    const files = (await readdir(join(packageConfigs, 'fewshot', family))).filter(name => name !== 'base.yaml');
+    const methods: string[] = [];
+    for (const file of files) {
+      const { config } = await loadConfig(`fewshot/${family}/${basename(file, '.yaml')}`);
+      expect(parseConfig(parse(dumpConfig(config)), 'dump')).toEqual(config);
+      methods.push(config.method);
+      for (const shot of [1, 5])
+        await loadConfig(`fewshot/${family}/${basename(file, '.yaml')}`, { sets: [`episode.shot=${shot}`] });
+    }
+    expect(methods.sort()).toEqual([...fewshotMethods].sort());
   });
 });
