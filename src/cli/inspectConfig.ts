@@ -1,13 +1,16 @@
 /** `inspect` of a configuration: the layers of its model. */
 
 import { showShape } from '../engine/ndarray.ts';
+import { episodesPerStep, type FewshotConfig, testEpisodes, trainingEpisodes } from '../fewshot/config.ts';
+import { headSettings } from '../fewshot/headSettings.ts';
+import { fewshotStepFlops, fewshotSummary } from '../fewshot/modelSummary.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
 import { modelSummary, trainingStepFlops } from '../localization/modelSummary.ts';
 import type { Flops, NetworkSummary } from '../nn/networkSummary.ts';
 import { networkOptions, type OpensetConfig } from '../openset/config.ts';
 import { recognizerStepFlops, recognizerSummary } from '../openset/modelSummary.ts';
 import { classCountOf } from '../train/classCount.ts';
-import { loadConfig } from '../train/config.ts';
+import { type Config, loadConfig } from '../train/config.ts';
 import { alignColumns, printJson, printLines } from './output.ts';
 import { bytesText, countText, flopsText } from './units.ts';
 
@@ -34,8 +37,7 @@ interface Inspected {
 export async function inspectConfig(name: string, options: InspectConfigOptions): Promise<void> {
   const { config } = await loadConfig(name, { sets: options.set });
   const classes = options.classes === undefined ? await classCountOf(config) : { count: options.classes, from: '--classes' };
-  const { input, summary, step } =
-    config.task === 'localization' ? localizer(config, classes.count, options) : recogniser(config, classes.count, options);
+  const { input, summary, step } = inspected(config, classes.count, options);
   if (options.json) {
     const training = step && { ...step.sizes, ...step.flops };
     printJson({ config: name, task: config.task, method: config.method, classes: classes.count, ...summary, training });
@@ -53,6 +55,17 @@ export async function inspectConfig(name: string, options: InspectConfigOptions)
     '',
     ...notes(summary),
   ]);
+}
+
+function inspected(config: Config, classes: number, options: InspectConfigOptions): Inspected {
+  switch (config.task) {
+    case 'localization':
+      return localizer(config, classes, options);
+    case 'openset':
+      return recogniser(config, classes, options);
+    case 'fewshot':
+      return learner(config, classes, options);
+  }
 }
 
 function localizer(config: LocalizationConfig, classes: number, options: InspectConfigOptions): Inspected {
@@ -78,6 +91,20 @@ function recogniser(config: OpensetConfig, classes: number, options: InspectConf
     summary,
     step: { sizes: { batch }, text: `${batch} clips`, flops: recognizerStepFlops({ ...network, batch }) },
   };
+}
+
+function learner(config: FewshotConfig, classes: number, options: InspectConfigOptions): Inspected {
+  if (options.time !== undefined)
+    throw new Error('--time goes with localisation; clips of few-shot recognition have model.frames');
+  if (config.video) throw new Error('video: expected null, since the layers of a few-shot head on features are shown');
+  const { frames, featureDim } = config.model;
+  const head = headSettings(config, classes);
+  const sizes = { head, frames, featureDim };
+  const summary = fewshotSummary({ ...sizes, form: testEpisodes(config), batch: options.batch ?? 1 });
+  if (!options.train) return { input: 'features of an episode', summary };
+  const batch = options.batch ?? episodesPerStep(config);
+  const flops = fewshotStepFlops({ ...sizes, form: trainingEpisodes(config), batch, loss: config.loss });
+  return { input: 'features of an episode', summary, step: { sizes: { batch }, text: `${batch} episodes`, flops } };
 }
 
 function outputsText({ outputs }: NetworkSummary): string {

@@ -115,4 +115,7 @@ async function runPredict(modelPath: string, inputs: readonly string[], options:
 const predictions: { readonly [T in Model['config']['task']]: () => Promise<Prediction> } = {
   localization: async () => (await import('./predictDetections.ts')).predictDetections,
   openset: async () => (await import('./predictClasses.ts')).predictClasses,
+  fewshot: async () => model => {
+    throw new Error(`${model.source}: a few-shot model names classes that are shown to it: inkling test judges it on episodes`);
+  },
 };

@@ -19,7 +19,7 @@ export function printConfigCommand(): Command {
     .addOption(
       new Option(
         '--schema [task]',
-        'print the JSON Schema of configuration files for editors, of a task (localization, openset) or of the one the configuration is of',
+        'print the JSON Schema of configuration files for editors, of a task (localization, openset, fewshot) or of the one the configuration is of',
       ).conflicts(['set', 'json']),
     )
     .option('--json', 'print one JSON object: config, origins by key, sources')

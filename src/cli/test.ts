@@ -57,7 +57,7 @@ async function runTest(run: string, { checkpoint: named, device, threads, data, 
     return;
   }
   const others = Object.entries(metrics)
-    .filter(([name]) => /classification|accuracy|AUROC|AUPR|FPR/i.test(name))
+    .filter(([name]) => /classification|accuracy|interval|AUROC|AUPR|FPR/i.test(name))
     .map(([name, value]) => [name, `${percent(value)} %`]);
   const noTable = results === 'detections' ? ['the test videos have no segments, so there is no detection mAP'] : [];
   const table = result ? mapTable(result) : noTable;

@@ -79,7 +79,7 @@ type Summary = Awaited<ReturnType<typeof import('../train/trainRun.ts')['trainRu
 async function summaryLines({ run, epochs, metrics, best }: Summary): Promise<string[]> {
   const { alignColumns, percent } = await import('./output.ts');
   const rows = Object.entries(metrics)
-    .filter(([name]) => /mAP|accuracy|AUROC|AUPR|FPR/i.test(name))
+    .filter(([name]) => /mAP|accuracy|interval|AUROC|AUPR|FPR/i.test(name))
     .map(([name, value]) => [name, `${percent(value)} %`]);
   const bestLine = best ? [`best on the test set: epoch ${best.epoch}, ${best.metric} ${percent(best.value)} %`] : [];
   return [`${run}: ${epochs} epochs`, ...(rows.length > 0 ? alignColumns(rows) : []), ...bestLine];

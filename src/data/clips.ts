@@ -12,6 +12,8 @@ export interface ClipItem {
   readonly name: string;
   /** Place of its class among {@link ClipDataset.classes}. */
   readonly label: number;
+  /** Part of the data set, such as `train`, if the index states it. */
+  readonly subset?: string;
   /** The features `[n, F]`; do not write to them. */
   load(): Promise<Features>;
 }
@@ -42,9 +44,10 @@ export async function openClipDataset(options: ClipDatasetOptions): Promise<Clip
   if (!(await exists(dir))) throw new DataError(dir, 'no such folder');
   const { classes, items: labelled, files } = (await indexed(dir)) ?? (await folders(dir));
   const places = new Map(classes.map((name, i) => [name, i]));
-  const items = labelled.map(({ file, label }) => ({
+  const items = labelled.map(({ file, label, subset }) => ({
     name: file,
     label: places.get(label)!,
+    ...(subset !== undefined && { subset }),
     load: () => readFeatures([join(dir, file)], { width: featureWidth, cache }),
   }));
   return { classes, items, files };
@@ -53,7 +56,7 @@ export async function openClipDataset(options: ClipDatasetOptions): Promise<Clip
 interface Labelled {
   readonly classes: readonly string[];
   /** Files relative to the folder; labels are among the classes. */
-  readonly items: readonly { readonly file: string; readonly label: string }[];
+  readonly items: readonly { readonly file: string; readonly label: string; readonly subset?: string }[];
   readonly files: readonly string[];
 }
 

@@ -15,6 +15,8 @@ export async function classCountOf(config: Config): Promise<{ count: number; fro
   if (config.task === 'localization' && config.data.synthetic)
     return { count: config.data.synthetic.classes, from: 'data.synthetic' };
   if (config.task === 'openset' && typeof config.data.known === 'number') return { count: config.data.known, from: 'data.known' };
+  if (config.task === 'fewshot' && typeof config.data.classes?.train === 'number')
+    return { count: config.data.classes.train, from: 'data.classes.train' };
   const { dir } = config.data;
   if (await exists(dir)) return { count: (await kind.openData(config)).classes.length, from: dir };
   throw new Error(

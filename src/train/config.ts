@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { DataError } from '../data/formats/dataError.ts';
+import { type FewshotConfig, fewshotConfig } from '../fewshot/config.ts';
 import { type LocalizationConfig, localizationConfig } from '../localization/config.ts';
 import { type OpensetConfig, opensetConfig } from '../openset/config.ts';
 import { findConfig, parseOverride, readConfigLayers, showValue } from './configFile.ts';
@@ -13,12 +14,13 @@ import { nearestKey } from './nearest.ts';
 import { keyPaths, unknownKey } from './schemaPaths.ts';
 
 /** A resolved configuration of any task. */
-export type Config = LocalizationConfig | OpensetConfig;
+export type Config = LocalizationConfig | OpensetConfig | FewshotConfig;
 
 /** Schemas by the value of `task`. */
 const schemas: Readonly<Record<string, z.ZodType<Config>>> = {
   localization: localizationConfig,
   openset: opensetConfig,
+  fewshot: fewshotConfig,
 };
 
 /** The file of the resolved configuration in a run folder. */
@@ -140,6 +142,12 @@ export function requireLocalization(config: Config, what: string): LocalizationC
 export function requireOpenset(config: Config, what: string): OpensetConfig {
   if (config.task === 'openset') return config;
   throw new Error(`${what}: expected task openset, found ${config.task}`);
+}
+
+/** As {@link requireLocalization}, of few-shot recognition. */
+export function requireFewshot(config: Config, what: string): FewshotConfig {
+  if (config.task === 'fewshot') return config;
+  throw new Error(`${what}: expected task fewshot, found ${config.task}`);
 }
 
 function checkLayers(layers: readonly ConfigLayer[]): Config {

@@ -14,6 +14,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 export const configSchemas: Readonly<Record<Config['task'], () => JsonSchema>> = {
   localization: localizationConfigSchema,
   openset: opensetConfigSchema,
+  fewshot: fewshotConfigSchema,
 };
 
 /** Where the schema of localisation configurations is kept, relative to the package. */

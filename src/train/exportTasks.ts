@@ -1,4 +1,5 @@
 /** Exports to ONNX by task. */
+import { DataError } from '../data/formats/dataError.ts';
 import { localizerInput, localizerOutputs } from '../localization/onnxModel.ts';
 import { recognizerInputs, recognizerOutputs } from '../openset/opensetOnnx.ts';
 import { requireLocalization, requireOpenset } from './config.ts';
@@ -26,6 +27,13 @@ export const exportKinds: { readonly [T in keyof ConfigByTask]: ExportKind } = {
     inputs: recognizerInputs,
     outputs: recognizerOutputs,
     export: model => opensetExport(model, requireOpenset(model.config, model.source)),
+  },
+  fewshot: {
+    inputs: [],
+    outputs: [],
+    export: ({ source }) => {
+      throw new DataError(source, 'expected a model of localization or openset, which can be exported, found one of fewshot');
+    },
   },
 };
 

@@ -49,5 +49,7 @@ export interface Task {
   /** The epoch's batches and steps; everything random in them follows from the key. */
   epoch(index: number, key: Key): Epoch;
   evaluate(params: Params, progress: Progress, signal?: AbortSignal): Promise<Evaluation>;
+  /** The test of a trained model, where it is another than those between epochs. */
+  test?(params: Params, progress: Progress, signal?: AbortSignal): Promise<Evaluation>;
   dispose(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 /** Every task by its name in a configuration. */
+import type { FewshotConfig } from '../fewshot/config.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
 import type { OpensetConfig } from '../openset/config.ts';
+import { fewshotKind } from './fewshotRun.ts';
 import { localizationKind } from './localizationRun.ts';
 import { opensetKind } from './opensetRun.ts';
 import type { TaskKind } from './taskKind.ts';
@@ -9,6 +11,7 @@ import type { TaskKind } from './taskKind.ts';
 export interface ConfigByTask {
   readonly localization: LocalizationConfig;
   readonly openset: OpensetConfig;
+  readonly fewshot: FewshotConfig;
 }
 
 type TaskName = keyof ConfigByTask;
@@ -17,6 +20,7 @@ const kinds: { readonly [T in TaskName]: TaskKind<ConfigByTask[T]> } = {
   // A kind reads only what it has opened itself.
   localization: localizationKind as TaskKind<LocalizationConfig>,
   openset: opensetKind as TaskKind<OpensetConfig>,
+  fewshot: fewshotKind as TaskKind<FewshotConfig>,
 };
 
 /** What runs need of the task of a configuration. */

@@ -65,7 +65,7 @@ export async function testRun(
   for (const warning of dataset.warnings) reporter.warn(warning);
   const { task } = await kind.openTask(config, dataset);
   try {
-    const { metrics, files, detection, warnings } = await task.evaluate(
+    const { metrics, files, detection, warnings } = await (task.test ?? task.evaluate)(
       params,
       (done, total) => reporter.progress({ label: 'testing', done, total }),
       signal,

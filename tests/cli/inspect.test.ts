@@ -167,7 +167,7 @@ describe.concurrent('inspect', () => {
     ],
     [['print-config'], 'expected a configuration, such as localization/thumos14/acm-net, or a run folder\n'],
     [['print-config', 'features'], 'features: expected a run folder with config.yaml, found none\n'],
-    [['print-config', '--schema'], '--schema: expected a task (localization, openset) or a configuration\n'],
+    [['print-config', '--schema'], '--schema: expected a task (localization, openset, fewshot) or a configuration\n'],
     [['print-config', 'mine.yaml', '--schema', 'openset'], '--schema is of a task or of a configuration; leave out mine.yaml\n'],
     [['inspect', 'openset/gym-i3d/psl', '--time', '8'], '--time goes with localisation; '],
   ])('fails in one line: %j', async (args, message) => {

@@ -185,7 +185,7 @@ describe('errors', () => {
       'evaluation.tious.step=0',
       'evaluation.tious: expected a list of thresholds in (0, 1], or {start, stop, step} with start <= stop, found {"start":0.1,"stop":0.9,"step":0}',
     ],
-    ['task=localisation', 'task: expected one of localization, openset, found "localisation"'],
+    ['task=localisation', 'task: expected one of localization, openset, fewshot, found "localisation"'],
     ['method=ftcl', 'loss.sequence.terms: expected pairs, since method ftcl trains on pairs of videos, found "in-batch"'],
     [
       'loss.sequence.terms=pairs',
@@ -210,7 +210,7 @@ describe('errors', () => {
 
   it('names a missing key, a missing file, and what is not YAML', async () => {
     const bare = await file('bare.yaml', 'train: { epochs: 1 }');
-    expect(await problem(bare)).toContain('bare.yaml: task: expected one of localization, openset, found nothing');
+    expect(await problem(bare)).toContain('bare.yaml: task: expected one of localization, openset, fewshot, found nothing');
     const partial = await file('partial.yaml', 'task: localization\nmethod: ftcl');
     expect(await problem(partial)).toBe(`${partial}: data: expected a mapping, found nothing`);
     expect(await problem('no/such')).toContain('no/such: no such configuration, neither in ');
