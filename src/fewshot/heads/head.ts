@@ -19,7 +19,7 @@ export interface Episodes<T = Tensor> {
   readonly query: T;
   /** Clips without labels, `[episodes, M, T, D]`, for heads that use them. */
   readonly unlabelled?: T;
-  /** Masks of kept values that the head's `noise` made; none: nothing is dropped. */
+  /** Masks of kept values that the head's `noise` made, always with the axis of episodes; none: nothing is dropped. */
   readonly noise?: HeadNoise<T>;
 }
 

@@ -28,7 +28,7 @@ import {
 } from '../../nn/index.ts';
 import { drop, intraRelation, type Kept } from '../blocks/attention.ts';
 import { taskRelation } from '../blocks/crossRelation.ts';
-import { type Fusion, fusion } from '../blocks/fusion.ts';
+import { fusion } from '../blocks/fusion.ts';
 import { encodePositions, maxPositions, type PositionOptions, positionPreset, positionTable } from '../blocks/positions.ts';
 import { classMeans } from '../classMeans.ts';
 import type { CoherenceOptions } from '../coherence.ts';
@@ -155,20 +155,17 @@ export function relate(
   queries: Tensor,
   options: HyrsmOptions,
   noise: HeadNoise = {},
-  detached: (x: Tensor) => Tensor = x => x,
 ): Related {
   const kept = keptOf(options, noise);
   const [episodes, r, frames, width] = references.shape;
   const q = queries.shape[1];
-  const related = detached(
-    relu(
-      taskRelation(params, names.cross, meanFrame(references), meanFrame(queries), options.attentionHeads, {
-        attention: kept('attention'),
-        output: kept('cross'),
-      }),
-    ),
+  const related = relu(
+    taskRelation(params, names.cross, meanFrame(references), meanFrame(queries), options.attentionHeads, {
+      attention: kept('attention'),
+      output: kept('cross'),
+    }),
   );
-  const fused: Fusion = fusion(params, names.fusion);
+  const fused = fusion(params, names.fusion);
   const moved = fused.relation(related);
   const placed = fused.frames(concat([references, queries], 1));
   return {

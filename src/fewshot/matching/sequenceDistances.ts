@@ -29,27 +29,52 @@ export function unitFrameDistances(query: Frames, support: Frames, out?: Float64
   if (query.width !== support.width)
     throw new RangeError(`frames of width ${query.width} cannot be compared to frames of width ${support.width}`);
   const distances = out ?? new Float64Array(query.frames * support.frames);
-  const [x, y, n, m, width] = [query.data, support.data, query.frames, support.frames, query.width];
-  // Two by two: each value that is read takes part in two products.
+  const { data: x, frames: n, width } = query;
+  const { data: y, frames: m } = support;
+  // Two by four: six values that are read make eight products. At the ends the last frame stands in for those that are not there.
   for (let a = 0; a < n; a += 2) {
     const x0 = a * width;
-    const x1 = a + 1 < n ? x0 + width : x0;
-    for (let b = 0; b < m; b += 2) {
+    const x1 = Math.min(a + 1, n - 1) * width;
+    for (let b = 0; b < m; b += 4) {
       const y0 = b * width;
-      const y1 = b + 1 < m ? y0 + width : y0;
-      let [s00, s01, s10, s11] = [0, 0, 0, 0];
+      const y1 = Math.min(b + 1, m - 1) * width;
+      const y2 = Math.min(b + 2, m - 1) * width;
+      const y3 = Math.min(b + 3, m - 1) * width;
+      let s00 = 0;
+      let s01 = 0;
+      let s02 = 0;
+      let s03 = 0;
+      let s10 = 0;
+      let s11 = 0;
+      let s12 = 0;
+      let s13 = 0;
       for (let i = 0; i < width; i++) {
-        const [p, q, r, s] = [x[x0 + i], x[x1 + i], y[y0 + i], y[y1 + i]];
-        s00 += p * r;
-        s01 += p * s;
-        s10 += q * r;
-        s11 += q * s;
+        const p = x[x0 + i];
+        const q = x[x1 + i];
+        const r0 = y[y0 + i];
+        const r1 = y[y1 + i];
+        const r2 = y[y2 + i];
+        const r3 = y[y3 + i];
+        s00 += p * r0;
+        s01 += p * r1;
+        s02 += p * r2;
+        s03 += p * r3;
+        s10 += q * r0;
+        s11 += q * r1;
+        s12 += q * r2;
+        s13 += q * r3;
       }
       const at = a * m + b;
       distances[at] = 1 - s00;
-      if (y1 !== y0) distances[at + 1] = 1 - s01;
-      if (x1 !== x0) distances[at + m] = 1 - s10;
-      if (x1 !== x0 && y1 !== y0) distances[at + m + 1] = 1 - s11;
+      if (b + 1 < m) distances[at + 1] = 1 - s01;
+      if (b + 2 < m) distances[at + 2] = 1 - s02;
+      if (b + 3 < m) distances[at + 3] = 1 - s03;
+      if (a + 1 < n) {
+        distances[at + m] = 1 - s10;
+        if (b + 1 < m) distances[at + m + 1] = 1 - s11;
+        if (b + 2 < m) distances[at + m + 2] = 1 - s12;
+        if (b + 3 < m) distances[at + m + 3] = 1 - s13;
+      }
     }
   }
   return distances;
