@@ -69,6 +69,7 @@ export const opCosts: Readonly<Record<string, Cost>> = {
   gather: none,
   take: none,
   gatherRows: none,
+  everyNth: none,
   // elementwise
   neg: elementwise,
   exp: elementwise,
@@ -82,6 +83,7 @@ export const opCosts: Readonly<Record<string, Cost>> = {
   sin: elementwise,
   cos: elementwise,
   relu: elementwise,
+  positive: elementwise,
   sigmoid: elementwise,
   tanh: elementwise,
   erf: elementwise,

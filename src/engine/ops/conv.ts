@@ -1,5 +1,5 @@
-import { showShape, sizeOf } from '../ndarray.ts';
-import { apply1, type Op, rule, sameShape, scalar } from '../op.ts';
+import { showShape, sizeOf, zeros } from '../ndarray.ts';
+import { apply1, constant, type Op, rule, sameShape, scalar } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastTo, sum } from './broadcast.ts';
 import { lowerConvFloat64 } from './convFloat64.ts';
@@ -9,13 +9,13 @@ import { reshape, transpose } from './shape.ts';
 import { flip, slice, stack } from './slice.ts';
 import {
   combinations,
-  insertZeros,
   interleave,
   type Padding,
   type PerAxis,
   paddingOf,
   padOrCrop,
   perAxis,
+  spread,
   strided,
   type Window,
   windowExtents,
@@ -113,10 +113,21 @@ function isPointwise({ kernel, before, after }: ConvAttrs): boolean {
 /** [O, C/g, …] -> [C, O/g, …] with every spatial axis reversed. */
 function flipped(w: Tensor, groups: number): Tensor {
   const [outChannels, perGroup, ...kernel] = w.shape;
-  const size = sizeOf(kernel);
-  const swapped = transpose(reshape(w, [groups, outChannels / groups, perGroup, size]), [0, 2, 1, 3]);
   // To reverse the axes one by one is to reverse them as one.
-  return reshape(flip(swapped, 3), [groups * perGroup, outChannels / groups, ...kernel]);
+  const reversed = reverseShort(reshape(w, [groups, outChannels / groups, perGroup, sizeOf(kernel)]));
+  return reshape(transpose(reversed, [0, 2, 1, 3]), [groups * perGroup, outChannels / groups, ...kernel]);
+}
+
+/**
+ * The last axis, a short one, reversed. ONNX Runtime reverses on one thread, element by element; the product with the matrix that exchanges the
+ * places is ten times faster.
+ */
+function reverseShort(w: Tensor): Tensor {
+  const size = w.shape[w.rank - 1];
+  if (size === 1 || size > 64 || w.dtype === 'float64') return flip(w, -1);
+  const exchange = zeros([size, size], 'float32');
+  for (let i = 0; i < size; i++) exchange.data[i * size + size - 1 - i] = 1;
+  return matmul(w, constant(exchange));
 }
 
 /** Which taps of a kernel reach the positions `stride i + phase` of the input, and the convolution of ct that they make. */
@@ -147,11 +158,8 @@ export function inputGradient(ct: Tensor, w: Tensor, attrs: ConvAttrs, xShape: r
     const columns = reshape(ct, [ct.shape[0], ct.shape[1], -1]);
     const product = matmul(reshape(w, w.shape.slice(0, 2)), columns, { transposeA: true });
     let dx = reshape(product, [...xShape.slice(0, 2), ...ct.shape.slice(2)]);
-    for (let i = stride.length - 1; i >= 0; i--) {
-      // Positions between the strides are read by nobody.
-      const wide = insertZeros(dx, i + 2, stride[i]);
-      dx = padOrCrop(wide, i + 2, 0, xShape[i + 2] - wide.shape[i + 2]);
-    }
+    // Positions between the strides are read by nobody.
+    for (let i = stride.length - 1; i >= 0; i--) dx = spread(dx, i + 2, stride[i], xShape[i + 2]);
     return dx;
   }
   const spatial = xShape.slice(2);
@@ -236,8 +244,8 @@ export function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wS
   const extents = ct.shape.slice(2);
   const [batch, positions] = [ct.shape[0], sizeOf(extents)];
   // Either the batch joins the positions, at the price of two transposes, or each sample has a product of its own and these are
-  // summed: whichever writes less.
-  const joined = outChannels * perGroup > positions * (outChannels + perGroup * groups);
+  // summed: whichever writes less. The transposes serve all taps.
+  const joined = sizeOf(kernel) * outChannels * perGroup > positions * (outChannels + perGroup * groups);
   const swap = [1, 0, ...kernel.map((_, i) => i + 2)];
   const arrange = (t: Tensor) => (joined ? transpose(t, swap) : t);
   const lead = joined ? [groups] : [batch, groups];
@@ -249,13 +257,14 @@ export function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wS
     const needed = stride[i] * (extents[i] - 1) + dilation[i] * (k - 1) + 1;
     padded = padOrCrop(padded, i + 2, attrs.before[i], Math.max(0, needed - attrs.before[i] - x.shape[i + 2]));
   }
-  // The last axis first: it is cut once for all taps of the others, which then are copies of long runs.
+  // The last axis first: it is cut once for all taps of the others, which then are copies of long runs. A single tap's is cut last, where least is left.
+  const single = sizeOf(kernel) === 1;
   const cut = (t: Tensor, tap: readonly number[]) => {
     let seen = t;
-    for (let i = tap.length - 1; i >= 0; i--) seen = strided(seen, i + 2, tap[i] * dilation[i], extents[i], stride[i]);
+    const order = single ? tap.keys() : [...tap.keys()].reverse();
+    for (const i of order) seen = strided(seen, i + 2, tap[i] * dilation[i], extents[i], stride[i]);
     return seen;
   };
-  const single = sizeOf(kernel) === 1;
   const source = single ? padded : arrange(padded);
   const taps = combinations(kernel).map(tap => {
     const seen = single ? arrange(cut(source, tap)) : cut(source, tap);

@@ -1,5 +1,7 @@
-import { rule } from '../op.ts';
+import { sizeOf, zeros } from '../ndarray.ts';
+import { apply1, constant, type Op, rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { matmul } from './linear.ts';
 import { expandDims, reshape } from './shape.ts';
 import { pad, slice, stack } from './slice.ts';
 
@@ -54,20 +56,58 @@ export function padOrCrop(x: Tensor, axis: number, before: number, after: number
   return pad(kept, axis, Math.max(0, before), Math.max(0, after), value);
 }
 
+/** Every `stride`-th element of the last axis, the first one first. */
+const everyNthOp: Op<{ stride: number }> = {
+  name: 'everyNth',
+  infer: ({ stride }, x) => [{ dtype: x.dtype, shape: x.shape.with(-1, Math.ceil((x.shape.at(-1) as number) / stride)) }],
+  // ONNX Runtime slices with a step on one thread, element by element; its pooling, here of one element, works on all and is several times faster.
+  lower: (g, [x], { attrs: { stride }, inputs: [{ shape }], outputs: [y] }) => {
+    const extent = shape.at(-1) as number;
+    const pooled = g.node('AveragePool', [g.reshape(x, [sizeOf(shape) / extent, 1, extent])], {
+      kernel_shape: { ints: [1] },
+      strides: { ints: [stride] },
+    });
+    return [g.reshape(pooled, y.shape)];
+  },
+  vjp: ([ct], { attrs: { stride }, inputs: [x] }) => [ct && spread(ct, x.rank - 1, stride, x.shape[x.rank - 1])],
+};
+
+/** From this extent on, the last axis is thinned out by {@link everyNthOp}. */
+const longAxis = 8;
+
 /** `length` elements of `axis` from `start` on, `stride` apart. */
 export function strided(x: Tensor, axis: number, start: number, length: number, stride: number): Tensor {
-  return slice(x, axis, start, start + (length - 1) * stride + 1, stride);
+  const stop = start + (length - 1) * stride + 1;
+  if (stride > 1 && axis === x.rank - 1 && length >= longAxis && x.dtype === 'float32') {
+    return apply1(everyNthOp, [slice(x, axis, start, stop)], { stride });
+  }
+  return slice(x, axis, start, stop, stride);
 }
 
 /** `step - 1` zeros between the elements of `axis`. */
 export function insertZeros(x: Tensor, axis: number, step: number): Tensor {
-  if (step === 1) return x;
-  const wide = pad(expandDims(x, axis + 1), axis + 1, 0, step - 1);
+  return spread(x, axis, step, (x.shape[axis] - 1) * step + 1);
+}
+
+/** Up to this extent, zeros are laid between the elements of the last axis by a product. */
+const shortAxis = 128;
+
+/** The elements of `axis` laid `step` apart into `extent` zeros, the first one first. */
+export function spread(x: Tensor, axis: number, step: number, extent: number): Tensor {
+  const length = x.shape[axis];
+  if (step === 1) return padOrCrop(x, axis, 0, extent - length);
+  if (axis === x.rank - 1 && extent <= shortAxis && x.dtype === 'float32') {
+    // ONNX Runtime pads one element at a time; the product with the 0/1 matrix of places is several times faster. (What is infinite does not stay
+    // alone in its row.)
+    const places = zeros([length, extent], 'float32');
+    for (let i = 0; i < length; i++) places.data[i * extent + i * step] = 1;
+    return matmul(x, constant(places));
+  }
   const merged = reshape(
-    wide,
-    x.shape.map((extent, i) => (i === axis ? extent * step : extent)),
+    pad(expandDims(x, axis + 1), axis + 1, 0, step - 1),
+    x.shape.map((e, i) => (i === axis ? e * step : e)),
   );
-  return slice(merged, axis, 0, (x.shape[axis] - 1) * step + 1);
+  return padOrCrop(merged, axis, 0, extent - length * step);
 }
 
 /** Phases `[…, n, …]` laid one into the other: element `i` of phase `r` becomes element `i * phases + r` of `axis`. */
