@@ -69,7 +69,6 @@ export const opCosts: Readonly<Record<string, Cost>> = {
   gather: none,
   take: none,
   gatherRows: none,
-  everyNth: none,
   // elementwise
   neg: elementwise,
   exp: elementwise,

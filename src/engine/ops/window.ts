@@ -1,9 +1,9 @@
-import { sizeOf, zeros } from '../ndarray.ts';
-import { apply1, constant, type Op, rule } from '../op.ts';
+import { zeros } from '../ndarray.ts';
+import { constant, rule } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { matmul } from './linear.ts';
 import { expandDims, reshape } from './shape.ts';
-import { pad, slice, stack } from './slice.ts';
+import { flip, pad, slice, stack } from './slice.ts';
 
 /** One number for all spatial axes, or one for each. */
 export type PerAxis = number | readonly number[];
@@ -56,32 +56,58 @@ export function padOrCrop(x: Tensor, axis: number, before: number, after: number
   return pad(kept, axis, Math.max(0, before), Math.max(0, after), value);
 }
 
-/** Every `stride`-th element of the last axis, the first one first. */
-const everyNthOp: Op<{ stride: number }> = {
-  name: 'everyNth',
-  infer: ({ stride }, x) => [{ dtype: x.dtype, shape: x.shape.with(-1, Math.ceil((x.shape.at(-1) as number) / stride)) }],
-  // ONNX Runtime slices with a step on one thread, element by element; its pooling, here of one element, works on all and is several times faster.
-  lower: (g, [x], { attrs: { stride }, inputs: [{ shape }], outputs: [y] }) => {
-    const extent = shape.at(-1) as number;
-    const pooled = g.node('AveragePool', [g.reshape(x, [sizeOf(shape) / extent, 1, extent])], {
-      kernel_shape: { ints: [1] },
-      strides: { ints: [stride] },
-    });
-    return [g.reshape(pooled, y.shape)];
-  },
-  vjp: ([ct], { attrs: { stride }, inputs: [x] }) => [ct && spread(ct, x.rank - 1, stride, x.shape[x.rank - 1])],
-};
+/** Up to this extent, a product with the 0/1 matrix of places takes elements of the last axis out and lays them apart. */
+const shortAxis = 128;
 
-/** From this extent on, the last axis is thinned out by {@link everyNthOp}. */
-const longAxis = 8;
+/**
+ * Whether elements of `axis`, `extent` before or after, are moved by a product. ONNX Runtime slices with a step, pads inside and reverses element by
+ * element on one thread; the product is several times faster. (What is infinite does not stay alone in its row.)
+ */
+const isMovedByProduct = (x: Tensor, axis: number, extent: number): boolean =>
+  axis === x.rank - 1 && extent > 1 && extent <= shortAxis && x.dtype === 'float32';
+
+/** x with element `from(i)` of the last axis at place `to(i)` of `extent`, for i below `count`, and zeros elsewhere. */
+function moved(x: Tensor, extent: number, count: number, from: (i: number) => number, to: (i: number) => number): Tensor {
+  const places = zeros([x.shape[x.rank - 1], extent], 'float32');
+  for (let i = 0; i < count; i++) places.data[from(i) * extent + to(i)] = 1;
+  return matmul(x, constant(places));
+}
 
 /** `length` elements of `axis` from `start` on, `stride` apart. */
 export function strided(x: Tensor, axis: number, start: number, length: number, stride: number): Tensor {
-  const stop = start + (length - 1) * stride + 1;
-  if (stride > 1 && axis === x.rank - 1 && length >= longAxis && x.dtype === 'float32') {
-    return apply1(everyNthOp, [slice(x, axis, start, stop)], { stride });
+  if (stride > 1 && isMovedByProduct(x, axis, x.shape[axis])) {
+    return moved(
+      x,
+      length,
+      length,
+      i => start + i * stride,
+      i => i,
+    );
   }
-  return slice(x, axis, start, stop, stride);
+  return slice(x, axis, start, start + (length - 1) * stride + 1, stride);
+}
+
+/** The last axis in reverse order. */
+export function reversed(x: Tensor): Tensor {
+  const extent = x.shape[x.rank - 1];
+  if (!isMovedByProduct(x, x.rank - 1, extent)) return flip(x, -1);
+  return moved(
+    x,
+    extent,
+    extent,
+    i => i,
+    i => extent - 1 - i,
+  );
+}
+
+/** `length` elements of `axis` from each of `offsets` on, zeros beyond the ends. */
+export function shifted(x: Tensor, axis: number, offsets: readonly number[], length: number): Tensor[] {
+  const extent = x.shape[axis];
+  const before = Math.max(0, -Math.min(...offsets));
+  const padded = pad(x, axis, before, Math.max(0, Math.max(...offsets) + length - extent));
+  return offsets.map(offset =>
+    offset === 0 && length === extent ? x : slice(padded, axis, offset + before, offset + before + length),
+  );
 }
 
 /** `step - 1` zeros between the elements of `axis`. */
@@ -89,19 +115,18 @@ export function insertZeros(x: Tensor, axis: number, step: number): Tensor {
   return spread(x, axis, step, (x.shape[axis] - 1) * step + 1);
 }
 
-/** Up to this extent, zeros are laid between the elements of the last axis by a product. */
-const shortAxis = 128;
-
 /** The elements of `axis` laid `step` apart into `extent` zeros, the first one first. */
 export function spread(x: Tensor, axis: number, step: number, extent: number): Tensor {
   const length = x.shape[axis];
   if (step === 1) return padOrCrop(x, axis, 0, extent - length);
-  if (axis === x.rank - 1 && extent <= shortAxis && x.dtype === 'float32') {
-    // ONNX Runtime pads one element at a time; the product with the 0/1 matrix of places is several times faster. (What is infinite does not stay
-    // alone in its row.)
-    const places = zeros([length, extent], 'float32');
-    for (let i = 0; i < length; i++) places.data[i * extent + i * step] = 1;
-    return matmul(x, constant(places));
+  if (isMovedByProduct(x, axis, extent)) {
+    return moved(
+      x,
+      extent,
+      length,
+      i => i,
+      i => i * step,
+    );
   }
   const merged = reshape(
     pad(expandDims(x, axis + 1), axis + 1, 0, step - 1),
