@@ -70,7 +70,7 @@ class Net(nn.Module):
 net = Net()
 frames = torch.rand(clips * segments, 3, size, size)
 labels = torch.arange(clips) % classes
-sgd = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+sgd = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9, nesterov=True, weight_decay=1e-4)
 net.train(kind == "train")
 seconds, cpu = [], []
 for _ in range(steps):

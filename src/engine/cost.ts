@@ -82,6 +82,7 @@ export const opCosts: Readonly<Record<string, Cost>> = {
   sin: elementwise,
   cos: elementwise,
   relu: elementwise,
+  positive: elementwise,
   sigmoid: elementwise,
   tanh: elementwise,
   erf: elementwise,

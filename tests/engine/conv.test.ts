@@ -115,6 +115,21 @@ describe('weight gradients by one convolution (float32, more than twice as many 
   });
 });
 
+describe('weight gradients by shifts of both sides (stride 1)', () => {
+  it.each([
+    ['few channels: a product a sample', { perGroup: 6, outPerGroup: 5 }, 9, 1],
+    ['many channels: the batch joins the positions', { perGroup: 20, outPerGroup: 24 }, 4, 1],
+    ['dilated', { perGroup: 6, outPerGroup: 5 }, 9, 2],
+  ])('%s', async (_, channels, extent, dilation) => {
+    const axis = { extent, kernel: 3, stride: 1, dilation, before: dilation, after: dilation };
+    const layer = { batch: 2, groups: 1, ...channels, bias: false, axes: [axis, { ...axis, extent: extent + 1 }] };
+    const inputs = arraysOf(layer, 6);
+    const expected = reference(layer, inputs);
+    await holds(fc.constant(0), () => ({ inputs, fn: functionOf(layer) as never, expected }), 1);
+    await checkFloat32(functionOf(layer) as never, inputs, expected.shape);
+  });
+});
+
 describe('pointwise convolutions with a stride', () => {
   it.each([
     [7, 2],

@@ -59,6 +59,13 @@ describe('unary ops', () => {
     });
   });
 
+  it('relu in float32: its derivative is 1 from 3e-39 on and never above, 0 at and below 0', async () => {
+    const x = ndarray('float32', [7], Float32Array.of(-2, -1e-30, 0, 1.2e-38, 1e-3, 3e38, Number.POSITIVE_INFINITY));
+    const slope = e.compile((v: Tensor) => e.grad((t: Tensor) => e.sum(e.mul(e.relu(t), 5)))(v));
+    const { data } = (await slope(x as never)) as e.NDArray;
+    expect([...data]).toEqual([0, 0, 0, 5, 5, 5, 5]);
+  });
+
   it('derivatives at kinks: 0 for relu and abs at 0, 1 for clamp on its bounds', async () => {
     const x = ndarray('float64', [3], Float64Array.of(0, -1, 1));
     const slopes = e.compile((v: Tensor) =>

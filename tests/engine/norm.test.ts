@@ -178,6 +178,16 @@ describe('batchNorm', () => {
     await checkFloat32((t, u, v) => e.batchNorm(t, u, v)[0], [x, between(5, [3]), between(6, [3])], near.shape);
   });
 
+  it.each([
+    ['few positions', [2, 3, 5, 5]],
+    ['many positions', [2, 3, 12, 13]],
+    ['many positions along one axis', [2, 3, 150]],
+    ['many positions along three axes', [2, 3, 4, 6, 7]],
+  ])('training: float32 agrees with float64 with a sum and a ReLU behind, %s', async (_, shape) => {
+    const [x, z, w, b] = [between(7, shape), between(8, shape), between(9, [3], 0.5, 2), between(10, [3])];
+    await checkFloat32((t, s, u, v) => e.relu(e.add(e.batchNorm(t, u, v)[0], s)), [x, z, w, b], shape);
+  });
+
   it('inference: by given statistics', async () => {
     await holds(sizes, ({ batch, channels, spatial, affine }, seed) => {
       const x = scattered(seed, [batch, channels, ...spatial]);

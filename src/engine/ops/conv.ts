@@ -6,16 +6,18 @@ import { lowerConvFloat64 } from './convFloat64.ts';
 import { mul } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reshape, transpose } from './shape.ts';
-import { flip, slice, stack } from './slice.ts';
+import { slice, stack } from './slice.ts';
 import {
   combinations,
-  insertZeros,
   interleave,
   type Padding,
   type PerAxis,
   paddingOf,
   padOrCrop,
   perAxis,
+  reversed,
+  shifted,
+  spread,
   strided,
   type Window,
   windowExtents,
@@ -113,10 +115,9 @@ function isPointwise({ kernel, before, after }: ConvAttrs): boolean {
 /** [O, C/g, …] -> [C, O/g, …] with every spatial axis reversed. */
 function flipped(w: Tensor, groups: number): Tensor {
   const [outChannels, perGroup, ...kernel] = w.shape;
-  const size = sizeOf(kernel);
-  const swapped = transpose(reshape(w, [groups, outChannels / groups, perGroup, size]), [0, 2, 1, 3]);
   // To reverse the axes one by one is to reverse them as one.
-  return reshape(flip(swapped, 3), [groups * perGroup, outChannels / groups, ...kernel]);
+  const flat = reversed(reshape(w, [groups, outChannels / groups, perGroup, sizeOf(kernel)]));
+  return reshape(transpose(flat, [0, 2, 1, 3]), [groups * perGroup, outChannels / groups, ...kernel]);
 }
 
 /** Which taps of a kernel reach the positions `stride i + phase` of the input, and the convolution of ct that they make. */
@@ -147,11 +148,8 @@ export function inputGradient(ct: Tensor, w: Tensor, attrs: ConvAttrs, xShape: r
     const columns = reshape(ct, [ct.shape[0], ct.shape[1], -1]);
     const product = matmul(reshape(w, w.shape.slice(0, 2)), columns, { transposeA: true });
     let dx = reshape(product, [...xShape.slice(0, 2), ...ct.shape.slice(2)]);
-    for (let i = stride.length - 1; i >= 0; i--) {
-      // Positions between the strides are read by nobody.
-      const wide = insertZeros(dx, i + 2, stride[i]);
-      dx = padOrCrop(wide, i + 2, 0, xShape[i + 2] - wide.shape[i + 2]);
-    }
+    // Positions between the strides are read by nobody.
+    for (let i = stride.length - 1; i >= 0; i--) dx = spread(dx, i + 2, stride[i], xShape[i + 2]);
     return dx;
   }
   const spatial = xShape.slice(2);
@@ -229,37 +227,66 @@ export function weightGradientBySwap(ct: Tensor, x: Tensor, attrs: ConvAttrs): T
   return transpose(dw, [1, 0, ...axes.map(a => a - 1)]);
 }
 
-/** dw as one matrix product for each tap, ct x^T, summed over the batch. */
-export function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonly number[]): Tensor {
-  const { groups, stride, dilation, kernel } = attrs;
-  const [outChannels, perGroup] = wShape;
+/** Whether every tap's product may run over x's rows, see {@link pairsByShifts}: stride 1, and not many more rows than ct has. */
+function sharesRows({ stride }: ConvAttrs, ctExtents: readonly number[], xExtents: readonly number[]): boolean {
+  return stride.every(s => s === 1) && sizeOf(xExtents.slice(0, -1)) <= 1.25 * sizeOf(ctExtents.slice(0, -1));
+}
+
+/**
+ * For each tap, what is multiplied and summed over all positions: with stride 1 a tap's place in the last axis shifts x, its place in the others shifts
+ * ct the other way, so that k x k taps need k copies of each instead of k x k of x.
+ */
+function pairsByShifts(ct: Tensor, x: Tensor, { kernel, dilation, before }: ConvAttrs): (readonly [Tensor, Tensor])[] {
+  const last = kernel.length - 1;
+  const places = (axis: number) => Array.from({ length: kernel[axis] }, (_, k) => k * dilation[axis] - before[axis]);
+  let cotangents = [ct];
+  for (let axis = 0; axis < last; axis++) {
+    const back = places(axis).map(place => 0 - place);
+    cotangents = cotangents.flatMap(t => shifted(t, axis + 2, back, x.shape[axis + 2]));
+  }
+  const seen = shifted(x, last + 2, places(last), ct.shape[last + 2]);
+  return cotangents.flatMap(t => seen.map(s => [t, s] as const));
+}
+
+/** As {@link pairsByShifts} for any stride: all of ct, and what of x each tap meets there. */
+function pairsByCuts(ct: Tensor, x: Tensor, attrs: ConvAttrs): (readonly [Tensor, Tensor])[] {
+  const { kernel, stride, dilation } = attrs;
   const extents = ct.shape.slice(2);
-  const [batch, positions] = [ct.shape[0], sizeOf(extents)];
-  // Either the batch joins the positions, at the price of two transposes, or each sample has a product of its own and these are
-  // summed: whichever writes less.
-  const joined = outChannels * perGroup > positions * (outChannels + perGroup * groups);
-  const swap = [1, 0, ...kernel.map((_, i) => i + 2)];
-  const arrange = (t: Tensor) => (joined ? transpose(t, swap) : t);
-  const lead = joined ? [groups] : [batch, groups];
-  const columns = joined ? batch * positions : positions;
-  const cotangents = reshape(arrange(ct), [...lead, outChannels / groups, columns]);
   // Padded, never cropped: a tap reads no further than it must.
   let padded = x;
   for (const [i, k] of kernel.entries()) {
     const needed = stride[i] * (extents[i] - 1) + dilation[i] * (k - 1) + 1;
     padded = padOrCrop(padded, i + 2, attrs.before[i], Math.max(0, needed - attrs.before[i] - x.shape[i + 2]));
   }
-  // The last axis first: it is cut once for all taps of the others, which then are copies of long runs.
-  const cut = (t: Tensor, tap: readonly number[]) => {
-    let seen = t;
-    for (let i = tap.length - 1; i >= 0; i--) seen = strided(seen, i + 2, tap[i] * dilation[i], extents[i], stride[i]);
-    return seen;
-  };
-  const single = sizeOf(kernel) === 1;
-  const source = single ? padded : arrange(padded);
-  const taps = combinations(kernel).map(tap => {
-    const seen = single ? arrange(cut(source, tap)) : cut(source, tap);
-    const product = matmul(cotangents, reshape(seen, [...lead, perGroup, columns]), { transposeB: true });
+  // The last axis first: it is cut once for all taps of the others, which then are copies of long runs. A single tap's is cut last, where
+  // least is left.
+  const axes = [...kernel.keys()];
+  const order = sizeOf(kernel) === 1 ? axes : axes.reverse();
+  return combinations(kernel).map(tap => {
+    let seen = padded;
+    for (const i of order) seen = strided(seen, i + 2, tap[i] * dilation[i], extents[i], stride[i]);
+    return [ct, seen];
+  });
+}
+
+/** dw as one matrix product for each tap, ct x^T, summed over the batch. */
+export function weightGradientByTaps(ct: Tensor, x: Tensor, attrs: ConvAttrs, wShape: readonly number[]): Tensor {
+  const { groups, kernel } = attrs;
+  const [outChannels, perGroup] = wShape;
+  const [batch, positions] = [ct.shape[0], sizeOf(ct.shape.slice(2))];
+  // Either the batch joins the positions, at the price of two transposes, or each sample has a product of its own and these are
+  // summed: whichever writes less. The transposes serve all taps.
+  const joined = sizeOf(kernel) * outChannels * perGroup > positions * (outChannels + perGroup * groups);
+  const swap = [1, 0, ...kernel.map((_, i) => i + 2)];
+  const arrange = (t: Tensor) => (joined ? transpose(t, swap) : t);
+  const lead = joined ? [groups] : [batch, groups];
+  // A single tap is cut out before x is transposed, where less is left to transpose.
+  const isSingle = sizeOf(kernel) === 1;
+  const [first, later] = isSingle ? [(t: Tensor) => t, arrange] : [arrange, (t: Tensor) => t];
+  const pairs = sharesRows(attrs, ct.shape.slice(2), x.shape.slice(2)) ? pairsByShifts : pairsByCuts;
+  const taps = pairs(first(ct), first(x), attrs).map(([cts, seen]) => {
+    const rows = (t: Tensor, channels: number) => reshape(later(t), [...lead, channels, -1]);
+    const product = matmul(rows(cts, outChannels / groups), rows(seen, perGroup), { transposeB: true });
     return reshape(joined ? product : sum(product, 0), [outChannels, perGroup]);
   });
   return reshape(taps.length === 1 ? taps[0] : stack(taps, 2), wShape);

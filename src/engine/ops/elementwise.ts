@@ -12,6 +12,9 @@ export type Operand = Tensor | number;
 
 const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64';
 
+/** A slope that float32 just holds. */
+const steepest = 3.4e38;
+
 // ---------------------------------------------------------------------------------------------- unary
 
 /** y = f(x), elementwise. `derivative(ct, x, y)` is ct * f'(x). */
@@ -51,7 +54,19 @@ export const ceil = unary('ceil', 'Ceil', () => undefined);
 export const sin = unary('sin', 'Sin', (ct, x) => mul(ct, cos(x)));
 export const cos: (x: Tensor) => Tensor = unary('cos', 'Cos', (ct, x) => neg(mul(ct, sin(x))));
 /** max(x, 0); the derivative at 0 is 0. */
-export const relu = unary('relu', 'Relu', (ct, _, y) => mul(ct, cast(greater(afterIfLarge(y, ct), 0), y.dtype)));
+export const relu = unary('relu', 'Relu', (ct, _, y) => mul(ct, positive(afterIfLarge(y, ct))));
+/**
+ * 1 where x > 0, else 0, as x's type, in one pass where a comparison and a cast take two: max(0, min(1, steepest x)). In float32 a positive x below
+ * 3e-39, which no longer has all its digits, gives less than 1.
+ */
+const positive = unary(
+  'positive',
+  (g, x, dtype) =>
+    dtype === 'float64'
+      ? g.cast(g.node('Greater', [x, g.scalar(0, dtype)]), dtype)
+      : g.node('HardSigmoid', [x], { alpha: { float: steepest }, beta: { float: 0 } }),
+  () => undefined,
+);
 /** 1 / (1 + e^-x) */
 export const sigmoid = unary('sigmoid', 'Sigmoid', (ct, _, y) => mul(ct, mul(y, sub(1, y))));
 /** Hyperbolic tangent. */

@@ -1,7 +1,7 @@
 import { type DType, ndarray, showShape, sizeOf } from '../ndarray.ts';
 import type { GraphBuilder } from '../onnx.ts';
 import { apply, apply1, type Op, rule, sameShape, scalar } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Aval, Tensor } from '../tensor.ts';
 import { broadcastTo, sum } from './broadcast.ts';
 import { add, div, mul, neg, reciprocal, sqrt, square, sub } from './elementwise.ts';
 import { reshape } from './shape.ts';
@@ -146,8 +146,40 @@ export function instanceNorm(x: Tensor, weight?: Tensor, bias?: Tensor, { epsilo
 
 // ------------------------------------------------------------------------------------ channel affine
 
-/** y = scale x + shift with a scale and a shift `[C]` for each channel of x `[B, C, …]`. */
-const channelAffineOp: Op<null> = {
+/** How scale x + shift is said: as a batch normalisation, or as a convolution that sees one value of one channel. */
+type AffineForm = 'norm' | 'conv';
+
+/** From this many positions a channel on, the convolution is the faster form. */
+const wideChannel = 128;
+
+/**
+ * scale x + shift for each channel, in one pass. ONNX Runtime's BatchNormalization works on one thread; its convolution works on all of them and takes
+ * a sum and a ReLU that follow into the same pass.
+ */
+function lowerChannelAffine(
+  g: GraphBuilder,
+  [x, scale, shift]: readonly string[],
+  { shape, dtype }: Aval,
+  form: AffineForm,
+): string {
+  const [channels, spatial] = [shape[1], shape.slice(2)];
+  if (dtype === 'float64') {
+    const wide = (v: string) => g.reshape(v, [channels, ...spatial.map(() => 1)]);
+    return g.node('Add', [g.node('Mul', [x, wide(scale)]), wide(shift)]);
+  }
+  if (form === 'conv' && spatial.length > 0 && sizeOf(spatial) >= wideChannel) {
+    const weight = g.reshape(scale, [channels, 1, ...spatial.map(() => 1)]);
+    return g.node('Conv', [x, weight, shift], { kernel_shape: { ints: spatial.map(() => 1) }, group: { int: channels } });
+  }
+  const every = (value: number) => g.constant(ndarray('float32', [channels], new Float32Array(channels).fill(value)));
+  return g.node('BatchNormalization', [x, scale, shift, every(0), every(1)], { epsilon: { float: 0 } });
+}
+
+/**
+ * y = scale x + shift with a scale and a shift `[C]` for each channel of x `[B, C, …]`. The form `norm` is what other programs recognise and
+ * fold into the layer in front.
+ */
+const channelAffineOp: Op<{ readonly form: AffineForm }> = {
   name: 'channelAffine',
   infer: (_, x, scale, shift) => {
     rule(isFloat(x.dtype), `needs a floating type, got ${x.dtype}`);
@@ -159,15 +191,7 @@ const channelAffineOp: Op<null> = {
     }
     return [x];
   },
-  // One pass: the inference mode of BatchNormalization with mean 0 and variance 1.
-  lower: (g, [x, scale, shift], { inputs: [{ shape, dtype }] }) => {
-    if (dtype === 'float64') {
-      const wide = (v: string) => g.reshape(v, [shape[1], ...shape.slice(2).map(() => 1)]);
-      return [g.node('Add', [g.node('Mul', [x, wide(scale)]), wide(shift)])];
-    }
-    const every = (value: number) => g.constant(ndarray('float32', [shape[1]], new Float32Array(shape[1]).fill(value)));
-    return [g.node('BatchNormalization', [x, scale, shift, every(0), every(1)], { epsilon: { float: 0 } })];
-  },
+  lower: (g, inputs, { attrs: { form }, inputs: [x] }) => [lowerChannelAffine(g, inputs, x, form)],
   // dx = scale ct,  dscale = sum ct x,  dshift = sum ct
   vjp: ([ct], { inputs: [x, scale] }) => {
     if (!ct) return [undefined, undefined, undefined];
@@ -214,11 +238,10 @@ const batchNormOp: Op<{ epsilon: number }> = {
     const squares = g.node('ReduceSumSquare', [g.node('Sub', [x, average]), g.ints(axes)], { keepdims: { int: 0 } });
     const variance = g.node('Mul', [squares, g.scalar(shape[1] / sizeOf(shape), dtype)]);
     const mean = flat(average);
-    return [
-      g.node('BatchNormalization', [x, weight, bias, mean, variance], { epsilon: { float: attrs.epsilon } }),
-      mean,
-      variance,
-    ];
+    const root = g.node('Sqrt', [g.node('Add', [variance, g.scalar(attrs.epsilon, dtype)])]);
+    const scale = g.node('Div', [weight, root]);
+    const shift = g.node('Sub', [bias, g.node('Mul', [mean, scale])]);
+    return [lowerChannelAffine(g, [x, scale, shift], { shape, dtype }, 'conv'), mean, variance];
   },
   // With c = x - mean, r = 1 / sqrt(var + epsilon), n elements a channel:
   //   dweight = r sum(ct c),  dbias = sum ct,  dx = weight r (ct - dbias / n - c r^2 sum(ct c) / n) + dmean / n + 2 c dvar / n
@@ -235,14 +258,14 @@ const batchNormOp: Op<{ epsilon: number }> = {
     if (slope || shift) {
       const scale = slope ?? mul(average, 0);
       const centred = neg(mul(scale, average));
-      dx = apply1(channelAffineOp, [x, scale, shift ? add(centred, shift) : centred], null);
+      dx = apply1(channelAffineOp, [x, scale, shift ? add(centred, shift) : centred], { form: 'conv' });
     }
     if (!ct) return [dx, undefined, undefined];
     const dBias = sum(ct, over);
     // sum(ct c), without an array for c
     const along = sub(sum(mul(ct, x), over), mul(average, dBias));
     const scale = mul(mul(along, square(inverse)), -1 / n);
-    const behind = apply1(channelAffineOp, [x, scale, sub(mul(dBias, -1 / n), mul(scale, average))], null);
+    const behind = apply1(channelAffineOp, [x, scale, sub(mul(dBias, -1 / n), mul(scale, average))], { form: 'conv' });
     const own = mul(add(ct, behind), perChannel('batchNorm: weight', mul(weight, inverse), x));
     return [dx ? add(own, dx) : own, mul(along, inverse), dBias];
   },
@@ -280,5 +303,5 @@ export function batchNormInference(
   const root = sqrt(add(variance, epsilon));
   const gain = weight ? div(weight, root) : reciprocal(root);
   const shift = neg(mul(mean, gain));
-  return apply1(channelAffineOp, [x, gain, bias ? add(bias, shift) : shift], null);
+  return apply1(channelAffineOp, [x, gain, bias ? add(bias, shift) : shift], { form: 'norm' });
 }
