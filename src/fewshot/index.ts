@@ -6,6 +6,7 @@ export * from './blocks/crossRelation.ts';
 export * from './blocks/feedForward.ts';
 export * from './blocks/fusion.ts';
 export * from './blocks/positions.ts';
+export * from './classDistance.ts';
 export * from './classMeans.ts';
 export * from './coherence.ts';
 export * from './cosine.ts';
