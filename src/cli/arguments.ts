@@ -1,6 +1,7 @@
 /** Values of command-line options. */
 
 import { InvalidArgumentError, Option } from 'commander';
+import { type ClassDistance, classDistances } from '../fewshot/classDistance.ts';
 
 /** A whole number of at least 0. @throws InvalidArgumentError naming what was expected */
 export function parseSeed(text: string): number {
@@ -28,6 +29,13 @@ export function parseFraction(text: string): number {
 /** Where a trained model runs, in the place of where it was trained. */
 export function deviceOption(): Option {
   return new Option('--device <device>', 'where to run (default: as in training)').choices(['cpu', 'cuda', 'webgpu']);
+}
+
+/** How far a clip is from a class of several clips. */
+export function classDistanceOption(byDefault: ClassDistance): Option {
+  return new Option('--class-distance <which>', 'how far a class of several clips is: to its nearest clip, or the mean over them')
+    .choices(classDistances)
+    .default(byDefault);
 }
 
 /** Collects an option that may be given several times. */

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ClassDistance } from '../fewshot/classDistance.ts';
 import { withAllocator } from './allocator.ts';
-import { parseCount, parseSeed } from './arguments.ts';
+import { classDistanceOption, parseCount, parseSeed } from './arguments.ts';
 
 interface FewshotEvalOptions {
   readonly features: string;
@@ -12,6 +13,7 @@ interface FewshotEvalOptions {
   readonly seed?: number;
   readonly classes?: string;
   readonly frames: number;
+  readonly classDistance: ClassDistance;
   readonly perClass?: boolean;
   readonly saveEpisodes?: string;
   readonly episodesFrom?: string;
@@ -37,6 +39,7 @@ export function evalFewshotCommand(): Command {
     .addOption(
       new Option('--frames <n>', 'frames that every clip is brought to, by the nearest rows').argParser(parseCount).default(8),
     )
+    .addOption(classDistanceOption('mean'))
     .option('--per-class', 'the accuracy of each class too')
     .option('--save-episodes <file>', 'write the episodes as a list to replay')
     .option('--episodes-from <file>', 'replay the episodes of a list in the place of drawing')
@@ -101,6 +104,7 @@ async function runEvalFewshot(options: FewshotEvalOptions): Promise<void> {
   const judged = await judgeMetrics(episodes, {
     metrics,
     framesOf: ({ sequence }) => sequence,
+    classDistance: options.classDistance,
     threads,
     onProgress: (done, total) => reporter.progress({ label: 'episodes', done, total }),
   });
@@ -109,6 +113,7 @@ async function runEvalFewshot(options: FewshotEvalOptions): Promise<void> {
     episodes: list ? { list: episodesFrom! } : { ...form, seed },
     count: episodes.length,
     frames,
+    classDistance: options.classDistance,
     classes: classes.map(nameOf),
     clips: items.flat().length,
     shorterClips: items.flat().filter(({ rows }) => rows < frames).length,

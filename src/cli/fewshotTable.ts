@@ -1,4 +1,5 @@
 /** Matching metrics beside each other, judged on the same episodes. */
+import type { ClassDistance } from '../fewshot/classDistance.ts';
 import { type JudgedMetric, pairedDifference } from '../fewshot/judgeMetrics.ts';
 import { matchingMetrics } from '../fewshot/matching/metrics.ts';
 import { alignColumns, percent } from './output.ts';
@@ -13,6 +14,7 @@ export interface FewshotReport {
     | { readonly list: string };
   readonly count: number;
   readonly frames: number;
+  readonly classDistance: ClassDistance;
   readonly classes: readonly string[];
   readonly clips: number;
   /** Clips that have fewer rows of features than `frames`. */
@@ -23,7 +25,7 @@ export interface FewshotReport {
 
 /** Tables for people, in percent. */
 export function fewshotLines(report: FewshotReport): string[] {
-  const { features, episodes, count, frames, classes, clips, shorterClips, judged, perClass } = report;
+  const { features, episodes, count, frames, classDistance, classes, clips, shorterClips, judged, perClass } = report;
   const plural = (n: number, one: string, more: string): string => `${n} ${n === 1 ? one : more}`;
   const form =
     'list' in episodes
@@ -42,9 +44,10 @@ export function fewshotLines(report: FewshotReport): string[] {
       ...(judged.length > 1 ? [difference] : []),
     ];
   });
+  const supports = classDistance === 'mean' ? 'mean distance to the clips of a class' : 'distance to the nearest clip of a class';
   return [
     `${features}: ${plural(classes.length, 'class', 'classes')}, ${countText(clips)} clips, ${plural(frames, 'frame', 'frames')} each`,
-    `${countText(count)} episodes${form}; percent, with 95 % intervals over episodes`,
+    `${countText(count)} episodes${form}; percent, with 95 % intervals over episodes; ${supports}`,
     ...(ordered && shorterClips > 0
       ? [
           `${countText(shorterClips)} of the clips have fewer rows than that and repeat them: what little order they have is all that metrics of order can use`,
@@ -73,12 +76,13 @@ function classTable({ judged, classes }: FewshotReport): string[] {
 
 /** Everything for machines, in fractions. */
 export function fewshotJson(report: FewshotReport): Record<string, unknown> {
-  const { features, episodes, count, frames, classes, clips, shorterClips, judged, perClass } = report;
+  const { features, episodes, count, frames, classDistance, classes, clips, shorterClips, judged, perClass } = report;
   return {
     features,
     ...episodes,
     episodes: count,
     frames,
+    classDistance,
     classes: classes.length,
     clips,
     shorterClips,

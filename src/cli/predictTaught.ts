@@ -19,12 +19,14 @@ export async function predictTaught(path: string, inputs: readonly string[], opt
   if (alignment !== undefined) await requireWritableFile(alignment);
   const asked = { threshold, backbone, device, threads, reporter: consoleReporter() };
   const { clips, failures } = await recognizeTaught(taught, files, asked);
-  const { rejection, metric } = taught;
+  const { rejection, metric, classDistance } = taught;
+  const supports = classDistance === 'mean' ? 'mean over the clips of a class' : 'to the nearest clip of a class';
   const limit = threshold ?? rejection.threshold;
   const result = {
     model: path,
     recogniser: taught.name,
     metric,
+    classDistance,
     threshold: { value: limit, source: threshold === undefined ? rejection.source : 'given' },
     clips: clips.map(({ input, classes, isUnknown, match }) => ({
       input,
@@ -54,7 +56,7 @@ export async function predictTaught(path: string, inputs: readonly string[], opt
   printLines([
     ...table(clips, top ?? 1),
     '',
-    `distance: ${metric}, mean over the clips of a class; probability: softmax of minus the distances`,
+    `distance: ${metric}, ${supports}; probability: softmax of minus the distances`,
     ...(threshold === undefined ? rejectionLines(rejection) : [`none of these: farther than ${distanceText(limit)}, as given`]),
     ...pictures.map(({ file }) => `${file}: how the frames match`),
     count,

@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
+import type { ClassDistance } from '../fewshot/classDistance.ts';
 import type { TaughtClass } from '../train/teach.ts';
 import { withAllocator } from './allocator.ts';
-import { collect, deviceOption, parseCount } from './arguments.ts';
+import { classDistanceOption, collect, deviceOption, parseCount } from './arguments.ts';
 import { backboneOptions } from './backboneOptions.ts';
 import type { ExtractSettings } from './extractSettings.ts';
 
@@ -9,6 +10,7 @@ interface TeachCommandOptions extends Omit<ExtractSettings, 'stride' | 'fps'> {
   readonly support: readonly string[];
   readonly backbone?: string;
   readonly metric: string;
+  readonly classDistance: ClassDistance;
   readonly frames: number;
   readonly out?: string;
   readonly threads?: number;
@@ -28,6 +30,7 @@ export function teachCommand(): Command {
     )
     .option('--backbone <model.onnx>', 'what makes features of videos; what it needs may stand in <model>.yaml beside it')
     .option('--metric <name>', 'how clips are compared (inkling eval fewshot --help names all)', 'bi-mhm')
+    .addOption(classDistanceOption('nearest'))
     .addOption(new Option('--frames <n>', 'frames of each clip that are compared').argParser(parseCount).default(8))
     .option('--out <file>', 'the recogniser (default: <name>.safetensors)');
   for (const option of backboneOptions()) command.addOption(option);
@@ -56,7 +59,7 @@ async function runTeach(name: string, options: TeachCommandOptions): Promise<voi
 
   if (/[\\/]/.test(name) || name === '')
     throw new Error(`${JSON.stringify(name)}: expected a name, not a path; --out FILE says where it goes`);
-  const { support, backbone, frames, device, threads, out = `${name}.safetensors` } = options;
+  const { support, backbone, frames, classDistance, device, threads, out = `${name}.safetensors` } = options;
   const [metric, ...more] = parseMetrics([options.metric]);
   if (more.length > 0) throw new Error('--metric: a recogniser has one metric; inkling eval fewshot compares all');
   await requireWritableFile(out);
@@ -66,7 +69,7 @@ async function runTeach(name: string, options: TeachCommandOptions): Promise<voi
   for (const text of support) classes.push(await parseSupport(text, backbone !== undefined));
   const settings = backbone === undefined ? undefined : await readExtractSettings({ ...options, backbone });
   const taught = await teach(name, classes, {
-    ...{ metric, frames, device, threads },
+    ...{ metric, classDistance, frames, device, threads },
     ...(backbone !== undefined && { backbone: { ...settings, path: backbone } }),
     reporter: consoleReporter(),
   });
@@ -79,6 +82,7 @@ async function runTeach(name: string, options: TeachCommandOptions): Promise<voi
       name,
       classes: classes.map(each => ({ label: each.name, clips: each.files.length })),
       metric,
+      classDistance,
       frames,
       width: sequence.width,
       rejection,

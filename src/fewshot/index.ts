@@ -7,6 +7,7 @@ export * from './blocks/crossRelation.ts';
 export * from './blocks/feedForward.ts';
 export * from './blocks/fusion.ts';
 export * from './blocks/positions.ts';
+export * from './classDistance.ts';
 export * from './classMeans.ts';
 export * from './classParts.ts';
 export * from './clipFrames.ts';

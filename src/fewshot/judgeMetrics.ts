@@ -1,6 +1,7 @@
 /** How well matching metrics do on episodes, without any training. */
 import { compile, type NDArray, ndarray, type Tensor } from '../engine/index.ts';
 import { type EpisodeScores, type EpisodesSummary, type Interval, meanWithInterval, summarizeEpisodes } from './accuracy.ts';
+import { type ClassDistance, toClass } from './classDistance.ts';
 import { allFrameDistances } from './cosine.ts';
 import type { Episode } from './episodes.ts';
 import { type MetricName, matchingMetrics } from './matching/metrics.ts';
@@ -10,6 +11,8 @@ export interface JudgeOptions<T> {
   readonly metrics: readonly MetricName[];
   /** The frames of an item; all have equally many of one width. */
   readonly framesOf: (item: T) => Frames;
+  /** Default `mean`. */
+  readonly classDistance?: ClassDistance;
   /** Threads within one operation. */
   readonly threads?: number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -25,12 +28,12 @@ export interface JudgedMetric extends EpisodesSummary {
 const batchSize = 4 * 2 ** 20;
 
 /**
- * Names the queries of episodes by each metric, all on the same frame distances: the class is the one whose supports are nearest on average.
+ * Names the queries of episodes by each metric, all on the same frame distances: the answer is the class at the smallest distance.
  * @throws RangeError if there are no episodes, or items differ in frames or width
  */
 export async function judgeMetrics<T>(
   episodes: readonly Episode<T>[],
-  { metrics, framesOf, threads, onProgress, signal }: JudgeOptions<T>,
+  { metrics, framesOf, classDistance = 'mean', threads, onProgress, signal }: JudgeOptions<T>,
 ): Promise<JudgedMetric[]> {
   const scores: EpisodeScores[][] = metrics.map(() => []);
   const distancesOf = compile((query: Tensor, support: Tensor) => allFrameDistances(query, support), {
@@ -46,7 +49,7 @@ export async function judgeMetrics<T>(
         stacked(batch.map(({ support }) => support.map(framesOf))),
       );
       for (const [m, metric] of metrics.entries())
-        for (const [i, episode] of batch.entries()) scores[m].push(scoresOf(episode, metric, distances, i));
+        for (const [i, episode] of batch.entries()) scores[m].push(scoresOf(episode, metric, classDistance, distances, i));
       from += batch.length;
       onProgress?.(from, episodes.length);
     }
@@ -84,20 +87,28 @@ function stacked(items: readonly (readonly Frames[])[]): NDArray<'float32'> {
   return ndarray('float32', [items.length, items[0].length, frames, width], data);
 }
 
-/** Scores of one episode's queries: minus the mean distance to the supports of each class. */
-function scoresOf<T>(episode: Episode<T>, metric: MetricName, { shape, data }: NDArray, at: number): EpisodeScores {
-  const [, queries, supports, rows, columns] = shape;
+/** Scores of one episode's queries: minus the distances to the classes. */
+function scoresOf<T>(
+  episode: Episode<T>,
+  metric: MetricName,
+  kind: ClassDistance,
+  { shape, data }: NDArray,
+  at: number,
+): EpisodeScores {
+  const [, queries, , rows, columns] = shape;
   const { ofPair } = matchingMetrics[metric];
   const way = episode.classes.length;
-  const shots = new Float64Array(way);
-  for (const label of episode.supportLabels) shots[label]++;
+  const members: number[][] = Array.from({ length: way }, () => []);
+  for (const [s, label] of episode.supportLabels.entries()) members[label].push(s);
+  const supports = episode.support.length;
+  const distance = (q: number, s: number): number =>
+    ofPair(data as Float32Array, rows, columns, ((at * queries + q) * supports + s) * rows * columns);
   const scores = new Float64Array(queries * way);
-  for (let q = 0; q < queries; q++) {
-    for (let s = 0; s < supports; s++) {
-      const label = episode.supportLabels[s];
-      const offset = ((at * queries + q) * supports + s) * rows * columns;
-      scores[q * way + label] -= ofPair(data as Float32Array, rows, columns, offset) / shots[label];
-    }
-  }
+  for (let q = 0; q < queries; q++)
+    for (const [label, own] of members.entries())
+      scores[q * way + label] = -toClass(
+        kind,
+        own.map(s => distance(q, s)),
+      );
   return { scores, labels: episode.queryLabels, way, classes: episode.queryLabels.map(label => episode.classes[label]) };
 }

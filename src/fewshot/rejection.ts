@@ -1,4 +1,5 @@
 /** When a clip is none of the classes that a recogniser was taught. Pure. */
+import { type ClassDistance, toClass } from './classDistance.ts';
 
 /** Where the distances to a clip's own class come from. */
 export type RejectionSource = 'leave-one-out' | 'views';
@@ -26,6 +27,7 @@ export const rejectionShare: Readonly<Record<RejectionSource, number>> = { 'leav
 export interface SupportDistances {
   /** Place of its class of each support. */
   readonly labels: readonly number[];
+  readonly classDistance: ClassDistance;
   /** Of support i as a query to support j. */
   readonly between: (i: number, j: number) => number;
   /** Distances of the views of support i to it; needed where no class has two supports. */
@@ -37,19 +39,25 @@ export interface SupportDistances {
  * where there is no such class, views of the supports do.
  * @throws RangeError if there are fewer than two classes, or views are needed and there are none
  */
-export function calibrateRejection({ labels, between, views }: SupportDistances): Rejection {
+export function calibrateRejection({ labels, classDistance, between, views }: SupportDistances): Rejection {
   const members = new Map<number, number[]>();
   for (const [i, label] of labels.entries()) members.set(label, [...(members.get(label) ?? []), i]);
   if (members.size < 2) throw new RangeError(`a threshold needs at least 2 classes, found ${members.size}`);
-  const toClass = (i: number, supports: readonly number[]): number => mean(supports.map(j => between(i, j)));
+  const toSupports = (i: number, supports: readonly number[]): number =>
+    toClass(
+      classDistance,
+      supports.map(j => between(i, j)),
+    );
   const other = mean(
-    labels.map((label, i) => Math.min(...[...members].flatMap(([of, supports]) => (of === label ? [] : [toClass(i, supports)])))),
+    labels.map((label, i) =>
+      Math.min(...[...members].flatMap(([of, supports]) => (of === label ? [] : [toSupports(i, supports)]))),
+    ),
   );
   const leftOut = [...members.values()]
     .filter(supports => supports.length > 1)
     .flatMap(supports =>
       supports.map(i =>
-        toClass(
+        toSupports(
           i,
           supports.filter(j => j !== i),
         ),

@@ -1,4 +1,5 @@
 /** A recogniser that was taught by a few clips of each class, and nothing else. Pure. */
+import { type ClassDistance, toClass } from './classDistance.ts';
 import { type MetricName, matchingMetrics } from './matching/metrics.ts';
 import { type Frames, toUnitFrames, unitFrameDistances } from './matching/sequenceDistances.ts';
 import { calibrateRejection, type Rejection } from './rejection.ts';
@@ -35,6 +36,7 @@ export interface Taught {
   readonly name: string;
   readonly classes: readonly string[];
   readonly metric: MetricName;
+  readonly classDistance: ClassDistance;
   /** All have equally many frames of one width. */
   readonly supports: readonly Support[];
   readonly rejection: Rejection;
@@ -50,10 +52,11 @@ export type Lesson = Omit<Taught, 'rejection'> & {
 
 /** Finds the threshold: {@link calibrateRejection} on the supports' distances by the metric. @throws RangeError as it does */
 export function learn({ views, ...lesson }: Lesson): Taught {
-  const { metric, supports } = lesson;
+  const { metric, classDistance, supports } = lesson;
   const unit = supports.map(({ sequence }) => toUnitFrames(sequence));
   const rejection = calibrateRejection({
     labels: supports.map(({ label }) => label),
+    classDistance,
     between: (i, j) => distance(metric, unit[i], unit[j]),
     ...(views && { views: (i: number) => views[i].map(view => distance(metric, toUnitFrames(view), unit[i])) }),
   });
@@ -69,7 +72,7 @@ export interface TaughtAnswer {
   /** All classes, the nearest first. */
   readonly classes: readonly {
     readonly label: string;
-    /** Mean distance to the class's supports. */
+    /** Distance to the class's supports, by {@link Taught.classDistance}. */
     readonly distance: number;
     /** Softmax of minus the distances: how the classes compare, not whether it is one of them. */
     readonly probability: number;
@@ -85,7 +88,7 @@ export interface TaughtAnswer {
  * @param threshold in the place of its own
  */
 export function taughtRecognizer(
-  { classes, metric, supports, rejection }: Taught,
+  { classes, metric, classDistance, supports, rejection }: Taught,
   threshold: number = rejection.threshold,
 ): (query: Frames) => TaughtAnswer {
   const unit = supports.map(({ sequence }) => toUnitFrames(sequence));
@@ -100,10 +103,12 @@ export function taughtRecognizer(
         distance: matchingMetrics[metric].ofPair(frameDistances, query.frames, unit[support].frames),
       };
     });
-    const distances = classes.map((_, label) => {
-      const own = matches.filter(match => match.label === label);
-      return own.reduce((sum, match) => sum + match.distance, 0) / own.length;
-    });
+    const distances = classes.map((_, label) =>
+      toClass(
+        classDistance,
+        matches.flatMap(match => (match.label === label ? [match.distance] : [])),
+      ),
+    );
     const order = classes.map((_, label) => label).sort((a, b) => distances[a] - distances[b]);
     const weights = distances.map(each => Math.exp(distances[order[0]] - each));
     const total = weights.reduce((sum, weight) => sum + weight, 0);

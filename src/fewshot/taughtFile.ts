@@ -4,6 +4,7 @@ import { DataError } from '../data/formats/dataError.ts';
 import { parseJson } from '../data/formats/json.ts';
 import { encodeSafetensors, parseSafetensors } from '../data/formats/safetensors.ts';
 import { ndarray, showShape } from '../engine/ndarray.ts';
+import { classDistances } from './classDistance.ts';
 import { type MetricName, matchingMetrics } from './matching/metrics.ts';
 import type { Taught } from './taught.ts';
 
@@ -17,6 +18,7 @@ const schema = z.object({
   name: z.string().min(1),
   classes: z.array(z.string().min(1)).min(2),
   metric: z.enum(Object.keys(matchingMetrics) as [MetricName, ...MetricName[]]),
+  classDistance: z.enum(classDistances),
   supports: z.array(z.object({ file: z.string(), label: z.int().min(0) })).min(2),
   rejection: z.object({
     threshold: z.number(),
@@ -47,7 +49,7 @@ export function isTaught(metadata: Readonly<Record<string, string>>): boolean {
 }
 
 /** A recogniser as the pieces of its file: `support.features` float32 `[clips, T, D]`. */
-export function encodeTaught({ name, classes, metric, supports, rejection, backbone }: Taught): Uint8Array[] {
+export function encodeTaught({ name, classes, metric, classDistance, supports, rejection, backbone }: Taught): Uint8Array[] {
   const [{ frames, width }] = supports.map(({ sequence }) => sequence);
   const data = new Float32Array(supports.length * frames * width);
   for (const [i, { sequence }] of supports.entries()) data.set(sequence.data, i * frames * width);
@@ -56,6 +58,7 @@ export function encodeTaught({ name, classes, metric, supports, rejection, backb
     name,
     classes: [...classes],
     metric,
+    classDistance,
     supports: supports.map(({ file, label }) => ({ file, label })),
     rejection: { ...rejection },
     backbone: backbone && { ...backbone, mean: [...backbone.mean], std: [...backbone.std] },

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { listSafetensors } from '../data/formats/safetensors.ts';
 import { DataError, readBytes, writeFileAtomic } from '../data/index.ts';
 import type { Device } from '../engine/index.ts';
+import type { ClassDistance } from '../fewshot/classDistance.ts';
 import type { MetricName } from '../fewshot/matching/metrics.ts';
 import type { Frames } from '../fewshot/matching/sequenceDistances.ts';
 import { learn, type Support, type Taught, type TaughtAnswer, type TaughtBackbone, taughtRecognizer } from '../fewshot/taught.ts';
@@ -21,6 +22,8 @@ export interface TaughtClass {
 export interface TeachOptions {
   /** Default `bi-mhm`. */
   readonly metric?: MetricName;
+  /** Default `nearest`. */
+  readonly classDistance?: ClassDistance;
   /** T: frames of each clip that are compared. Default 8. */
   readonly frames?: number;
   /** What makes features of videos. */
@@ -38,7 +41,7 @@ export interface TeachOptions {
 export async function teach(
   name: string,
   classes: readonly TaughtClass[],
-  { metric = 'bi-mhm', frames = 8, reporter, ...options }: TeachOptions = {},
+  { metric = 'bi-mhm', classDistance = 'nearest', frames = 8, reporter, ...options }: TeachOptions = {},
 ): Promise<Taught> {
   checkClasses(classes);
   const backbone = options.backbone && { ...options.backbone, path: resolve(options.backbone.path) };
@@ -61,7 +64,15 @@ export async function teach(
       if (needsViews) views.push(await reader.views(file));
     }
     const names = classes.map(each => each.name);
-    return learn({ name, classes: names, metric, supports, backbone: reader.backbone, ...(needsViews && { views }) });
+    return learn({
+      name,
+      classes: names,
+      metric,
+      classDistance,
+      supports,
+      backbone: reader.backbone,
+      ...(needsViews && { views }),
+    });
   } finally {
     await reader.dispose();
   }

@@ -49,7 +49,7 @@ describe('eval fewshot', () => {
     expect(code).toBe(0);
     expect(stdout.split('\n')).toEqual([
       'good: 2 classes, 8 clips, 8 frames each',
-      '50 episodes: 2 classes with 1 shot and 2 queries each, seed 0; percent, with 95 % intervals over episodes',
+      '50 episodes: 2 classes with 1 shot and 2 queries each, seed 0; percent, with 95 % intervals over episodes; mean distance to the clips of a class',
       '4 of the clips have fewer rows than that and repeat them: what little order they have is all that metrics of order can use',
       '',
       'metric  accuracy    95 %  against bi-mhm',
@@ -77,6 +77,8 @@ describe('eval fewshot', () => {
       '--per-class',
       '--frames',
       '4',
+      '--class-distance',
+      'nearest',
     );
     expect(found).toMatchObject({
       way: 3,
@@ -85,6 +87,7 @@ describe('eval fewshot', () => {
       seed: 0,
       episodes: 20,
       frames: 4,
+      classDistance: 'nearest',
       classes: 3,
       clips: 12,
       shorterClips: 4,

@@ -12,7 +12,9 @@ const classes = [
   { name: 'doing_exercises', clips: ['doing_exercises1', 'doing_exercises13', 'doing_exercises14'] },
 ];
 
-test('names all other clips rightly, and takes at most two for none of the classes', { timeout: 300_000 }, async () => {
+test('every other clip that is accepted is named rightly, and at most two are not; strange videos are none of the classes', {
+  timeout: 300_000,
+}, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'inkling-taught-'));
   try {
     const at = (name: string): string => join(data, 'clips', `${name}.mp4`);
@@ -26,9 +28,17 @@ test('names all other clips rightly, and takes at most two for none of the class
     expect(others).toHaveLength(14);
     const { clips, failures } = await recognizeTaught(read, others);
     expect(failures).toEqual([]);
-    const right = clips.filter(({ input, classes: [best] }) => input.includes(`/${best.label}`));
-    expect(right).toHaveLength(14);
-    expect(clips.filter(({ isUnknown }) => isUnknown).length).toBeLessThanOrEqual(2);
+    const isRight = ({ input, classes: [best] }: (typeof clips)[number]): boolean => input.includes(`/${best.label}`);
+    expect(clips.filter(isRight).length).toBeGreaterThanOrEqual(13);
+    const accepted = clips.filter(({ isUnknown }) => !isUnknown);
+    expect(accepted.length).toBeGreaterThanOrEqual(12);
+    expect(accepted.every(isRight)).toBe(true);
+    // Videos of something else: a cartoon, test pictures, hands.
+    const media = ['gen_vp9.webm', 'mediabunny_video-h265.mp4', 'mmaction2_tests_data_test.avi'].map(name =>
+      join(data, 'media', name),
+    );
+    const strangers = await recognizeTaught(read, media);
+    expect(strangers.clips.map(({ isUnknown }) => isUnknown)).toEqual([true, true, true]);
     expect(taught.rejection.own).toBeLessThan(taught.rejection.other);
   } finally {
     await rm(dir, { recursive: true, force: true });

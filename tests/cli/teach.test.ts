@@ -99,7 +99,7 @@ describe('teach and predict', () => {
   it('takes another threshold, folders, and writes files', async () => {
     const args = ['--threshold', '0.000001', '--out', 'found.json', '--alignment', 'one.svg'];
     const { stdout } = await inkling('predict', 'colours.safetensors', 'blue', 'grey.mkv', ...args);
-    expect(stdout).toBe('found.json: 4 clips, 4 none of the classes\n');
+    expect(stdout).toBe('found.json: 4 clips, 1 none of the classes\n');
     const { clips, threshold } = JSON.parse(await readFile(join(dir, 'found.json'), 'utf8'));
     expect(threshold).toEqual({ value: 0.000001, source: 'given' });
     expect(clips.map((each: { input: string }) => each.input)).toEqual(['blue/0.mkv', 'blue/1.mkv', 'blue/2.mkv', 'grey.mkv']);

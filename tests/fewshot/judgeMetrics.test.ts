@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { key, uniform } from '../../src/engine/random.ts';
 import { ranksOf } from '../../src/fewshot/accuracy.ts';
+import type { ClassDistance } from '../../src/fewshot/classDistance.ts';
 import { type Episode, episodeAt } from '../../src/fewshot/episodes.ts';
 import { judgeMetrics, pairedDifference } from '../../src/fewshot/judgeMetrics.ts';
 import { type MetricName, matchingMetrics } from '../../src/fewshot/matching/metrics.ts';
@@ -20,39 +21,48 @@ const classes: Frames[][] = Array.from({ length: 6 }, (_, label) =>
 
 /** The same by the definition, a pair at a time. */
 function accuracyOf(
+  kind: ClassDistance,
   metric: MetricName,
   { classes: { length: way }, support, supportLabels, query, queryLabels }: Episode<Frames>,
 ) {
   const scores = query.flatMap(clip =>
     Array.from({ length: way }, (_, label) => {
       const own = support.filter((_, s) => supportLabels[s] === label).map(each => sequenceDistance(metric, clip, each));
-      return -own.reduce((a, b) => a + b, 0) / own.length;
+      return kind === 'mean' ? -own.reduce((a, b) => a + b, 0) / own.length : -Math.min(...own);
     }),
   );
   return ranksOf({ scores, labels: queryLabels, way }).filter(rank => rank === 0).length / query.length;
 }
 
-test('every metric names the queries as pair by pair, on the same episodes', async () => {
-  // Forms that change from one episode to the next, and one that fills more than a batch with none other.
-  const forms = [
-    { way: 5, shot: 1, queries: 2 },
-    { way: 3, shot: 3, queries: 1 },
-  ];
-  const episodes = Array.from({ length: 20 }, (_, i) => episodeAt(classes, forms[i < 15 ? 0 : i % 2], key(3), i));
-  const seen: number[] = [];
-  const judged = await judgeMetrics(episodes, { metrics, framesOf: each => each, onProgress: done => seen.push(done) });
-  expect(judged.map(({ metric }) => metric)).toEqual(metrics);
-  for (const { metric, accuracies } of judged)
-    expect([...accuracies], metric).toEqual(episodes.map(episode => accuracyOf(metric, episode)));
-  // Neither trivial nor chance, so that the comparison means something.
-  for (const { accuracy } of judged) {
-    expect(accuracy.mean).toBeGreaterThan(0.3);
-    expect(accuracy.mean).toBeLessThan(1);
-  }
-  expect(seen.at(-1)).toBe(20);
-  const queries = [...judged[0].classes.values()].reduce((n, each) => n + each.queries, 0);
-  expect(queries).toBe(episodes.reduce((n, { query }) => n + query.length, 0));
-});
+test.each(['mean', 'nearest'] as const)(
+  'every metric names the queries as pair by pair, on the same episodes: %s',
+  async kind => {
+    // Forms that change from one episode to the next, and one that fills more than a batch with none other.
+    const forms = [
+      { way: 5, shot: 1, queries: 2 },
+      { way: 3, shot: 3, queries: 1 },
+    ];
+    const episodes = Array.from({ length: 20 }, (_, i) => episodeAt(classes, forms[i < 15 ? 0 : i % 2], key(3), i));
+    const seen: number[] = [];
+    const judged = await judgeMetrics(episodes, {
+      metrics,
+      framesOf: each => each,
+      classDistance: kind,
+      onProgress: done => seen.push(done),
+    });
+    expect(judged.map(({ metric }) => metric)).toEqual(metrics);
+    for (const { metric, accuracies } of judged)
+      expect([...accuracies], metric).toEqual(episodes.map(episode => accuracyOf(kind, metric, episode)));
+    // Neither trivial nor chance, so that the comparison means something.
+    for (const { accuracy } of judged) {
+      expect(accuracy.mean).toBeGreaterThan(0.3);
+      expect(accuracy.mean).toBeLessThan(1);
+    }
+    expect(seen.at(-1)).toBe(20);
+    const queries = [...judged[0].classes.values()].reduce((n, each) => n + each.queries, 0);
+    expect(queries).toBe(episodes.reduce((n, { query }) => n + query.length, 0));
+  },
+);
 
 test('the paired difference has the interval of the differences', async () => {
   const episodes = Array.from({ length: 30 }, (_, i) => episodeAt(classes, { way: 5, shot: 1, queries: 1 }, key(1), i));

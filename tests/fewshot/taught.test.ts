@@ -18,7 +18,7 @@ const backbone: TaughtBackbone = {
   ...{ shortSide: 256, scale: 1 / 127.5, mean: [1, 1, 1], std: [1, 1, 1] },
 };
 const taught = learn({
-  ...{ name: 'turns', classes: ['low', 'high'], metric: 'bi-mhm', backbone },
+  ...{ name: 'turns', classes: ['low', 'high'], metric: 'bi-mhm', classDistance: 'mean', backbone },
   supports: [
     { file: 'a.npy', label: 0, sequence: turned(0, 0) },
     { file: 'b.npy', label: 1, sequence: turned(90, 90) },
@@ -48,6 +48,13 @@ describe('a taught recogniser', () => {
     expect(match.distance).toBeCloseTo(4 * cosine(8), 6);
     expect(match.frameDistances).toHaveLength(4);
     for (const distance of match.frameDistances) expect(distance).toBeCloseTo(cosine(8), 6);
+  });
+
+  it('can take the nearest clip of a class in the place of the mean', () => {
+    const { supports, ...rest } = taught;
+    const nearest = learn({ ...rest, supports, classDistance: 'nearest' });
+    expect(nearest.rejection.other).toBeCloseTo((4 * cosine(90) + 2 * 4 * cosine(70)) / 3, 6);
+    expect(taughtRecognizer(nearest)(turned(12, 12)).classes[0].distance).toBeCloseTo(4 * cosine(8), 6);
   });
 
   it('says none of these above the threshold, which can be another', () => {
