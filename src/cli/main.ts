@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../train/packageVersion.ts';
 import { checkDataCommand } from './checkData.ts';
+import { clusterCommand } from './cluster.ts';
 import { doctorCommand } from './doctor.ts';
 import { AdvisedError, errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
@@ -57,6 +58,7 @@ function program(): Command {
     evalCommand(),
     exportCommand(),
     extractCommand(),
+    clusterCommand(),
     runsCommand(),
     checkDataCommand(),
     importCommand(),
