@@ -46,7 +46,7 @@ export function kMeans(points: Points, options: KMeansOptions, key: Key): KMeans
   if (!points.data.every(Number.isFinite)) throw new RangeError('kMeans: expected finite values');
   let best: KMeans | undefined;
   for (let run = 0; run < restarts; run++) {
-    const found = lloyd(points, seeds(points, clusters, fold(key, run)), iterations);
+    const found = kMeansFrom(points, seeds(points, clusters, fold(key, run)), iterations);
     if (!best || found.inertia < best.inertia) best = found;
     onRestart?.(run + 1, restarts);
   }
@@ -95,9 +95,16 @@ function weightedPlace(weights: Float64Array, target: number): number {
   return last;
 }
 
-function lloyd(points: Points, centres: Points, most: number): KMeans {
-  const { count, width } = points;
-  const { count: clusters } = centres;
+/**
+ * {@link kMeans} from given centres, without restarts.
+ * @param most iterations
+ * @throws RangeError if there are fewer points than centres
+ */
+export function kMeansFrom(points: Points, start: Points, most: number): KMeans {
+  const { count } = points;
+  const { count: clusters } = start;
+  if (count < clusters) throw new RangeError(`kMeans: expected at least ${clusters} points, one a cluster, found ${count}`);
+  const centres: Points = { ...start, data: start.data.slice() };
   const labels = new Int32Array(count).fill(-1);
   // Bounds of distances (not squared): of each point to its centre from above, to every centre from below.
   const upper = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
@@ -117,7 +124,7 @@ function lloyd(points: Points, centres: Points, most: number): KMeans {
   }
   const distances = Float64Array.from(labels, (k, i) => Math.sqrt(squared(points, i, centres, k)));
   const inertia = distances.reduce((sum, distance) => sum + distance * distance, 0);
-  return { labels, distances, centres: { count: clusters, width, data: centres.data }, inertia, iterations, converged };
+  return { labels, distances, centres, inertia, iterations, converged };
 }
 
 /** Every point to its nearest centre; whether any label changed. */

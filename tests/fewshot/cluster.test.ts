@@ -4,7 +4,7 @@ import { key, normal, uniform } from '../../src/engine/random.ts';
 import { asPoints, clipEmbedding, whitened } from '../../src/fewshot/clipEmbedding.ts';
 import { pseudoClasses } from '../../src/fewshot/cluster.ts';
 import { clusterQuality } from '../../src/fewshot/clusterQuality.ts';
-import { type KMeans, kMeans, type Points } from '../../src/fewshot/kMeans.ts';
+import { type KMeans, kMeans, kMeansFrom, type Points } from '../../src/fewshot/kMeans.ts';
 
 const points = (...rows: number[][]): Points => asPoints(rows.map(row => Float64Array.from(row)));
 const random = (seed: number, count: number, width: number): Points => ({
@@ -77,6 +77,14 @@ describe('kMeans', () => {
       expect(new Set(fewer.labels).size).toBe(different - 1);
       expect(fewer.inertia).toBeGreaterThan(0);
     }
+  });
+
+  it('gives a cluster that loses its points the farthest one', () => {
+    const found = kMeansFrom(points([0], [1], [10], [12]), points([0.5], [-100], [1000]), 100);
+    expect(Array.from(found.labels)).toEqual([0, 0, 2, 1]);
+    expect(Array.from(found.centres.data)).toEqual([0.5, 12, 10]);
+    expect([found.inertia, found.converged]).toEqual([0.5, true]);
+    expect(() => kMeansFrom(points([0]), points([0], [1]), 5)).toThrow('expected at least 2 points, one a cluster, found 1');
   });
 
   it('says what it cannot do', () => {
