@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../train/packageVersion.ts';
 import { checkDataCommand } from './checkData.ts';
+import { clusterCommand } from './cluster.ts';
 import { doctorCommand } from './doctor.ts';
 import { AdvisedError, errorLine } from './errors.ts';
 import { evalCommand } from './eval.ts';
@@ -61,6 +62,7 @@ function program(): Command {
     exportCommand(),
     extractCommand(),
     teachCommand(),
+    clusterCommand(),
     runsCommand(),
     checkDataCommand(),
     importCommand(),

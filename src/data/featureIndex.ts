@@ -54,8 +54,30 @@ export async function readFeatureIndex(dir: string): Promise<FeatureIndex | unde
   return undefined;
 }
 
+/** A feature file that may have a label. */
+export interface ListedFeatures extends Omit<IndexedFeatures, 'label'> {
+  readonly label?: string;
+}
+
+/** What an index says whose items need no labels. */
+export interface FeatureList {
+  /** As the index states them. */
+  readonly classes?: readonly string[];
+  readonly items: readonly ListedFeatures[];
+}
+
 /** {@link readFeatureIndex} of a file's content. */
 export function parseFeatureIndex(json: unknown, path: string): FeatureIndex {
+  const { classes, items } = parseFeatureList(json, path);
+  const labelled = items.map(({ label: given, ...item }, i): IndexedFeatures => {
+    if (given === undefined) throw new DataError(path, `items[${i}]: expected a label for ${item.file}, found none`);
+    return { ...item, label: given };
+  });
+  return { path, classes: classes ?? sorted(new Set(labelled.map(item => item.label))), items: labelled };
+}
+
+/** {@link parseFeatureIndex} where items need no labels. */
+export function parseFeatureList(json: unknown, path: string): FeatureList {
   const parsed = indexSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -67,19 +89,19 @@ export function parseFeatureIndex(json: unknown, path: string): FeatureIndex {
   const twice = stated?.find((name, i) => places.get(name) !== i);
   if (twice !== undefined) throw new DataError(path, `classes: ${JSON.stringify(twice)} is listed twice`);
   const seen = new Set<string>();
-  const items = parsed.data.items.map(({ label: given, ...item }, i): IndexedFeatures => {
+  const items = parsed.data.items.map(({ label: given, ...item }, i): ListedFeatures => {
     const { file } = item;
-    if (given === undefined) throw new DataError(path, `items[${i}]: expected a label for ${file}, found none`);
     if (posix.isAbsolute(file) || file.split(/[\\/]/).includes('..'))
       throw new DataError(path, `items[${i}].file: expected a file in the folder, found ${JSON.stringify(file)}`);
     if (seen.has(file)) throw new DataError(path, `${file} is listed twice`);
     seen.add(file);
+    if (given === undefined) return item;
     const named = typeof given === 'number' && stated ? stated[given] : String(given);
     if (named === undefined || (stated && !places.has(named)))
       throw new DataError(path, `items[${i}].label: expected one of classes, found ${JSON.stringify(given)}`);
     return { ...item, label: named };
   });
-  return { path, classes: stated ?? sorted(new Set(items.map(item => item.label))), items };
+  return { ...(stated && { classes: stated }), items };
 }
 
 /** By the alphabet; names that are all whole numbers by their values, 2 before 10. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { fromNumbers, type NDArray } from '../../src/engine/ndarray.ts';
+import { symmetricEigen } from '../../src/engine/symmetricEigen.ts';
 import { dirichletParameters, expectedProbabilities, vacuity } from '../../src/openset/scores/evidentialScores.ts';
 import * as logit from '../../src/openset/scores/logitScores.ts';
 import { fitMahalanobis, mahalanobisScores } from '../../src/openset/scores/mahalanobis.ts';
 import { fitOpenMax, openMax } from '../../src/openset/scores/openMax.ts';
 import { cosineUncertainty, prototypeSimilarity, reciprocalDistances } from '../../src/openset/scores/prototypeScores.ts';
 import { stochasticScores } from '../../src/openset/scores/stochasticScores.ts';
-import { symmetricEigen } from '../../src/openset/scores/symmetricEigen.ts';
 import { fitWeibullTail, weibullTailScore } from '../../src/openset/scores/weibullTail.ts';
 
 const rows = (...values: number[][]): NDArray<'float64'> =>

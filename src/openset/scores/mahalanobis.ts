@@ -1,8 +1,8 @@
 /** Squared Mahalanobis distance to the training embeddings: PSL's uncertainty. */
 
 import type { NDArray } from '../../engine/ndarray.ts';
+import { symmetricEigen } from '../../engine/symmetricEigen.ts';
 import { type Rows, rowsOf, unitRows } from './rows.ts';
-import { symmetricEigen } from './symmetricEigen.ts';
 
 /** One Gaussian. */
 interface Gaussian {
