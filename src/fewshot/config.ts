@@ -24,8 +24,22 @@ const weight = z.number().min(0);
 const probability = z.number().min(0).lt(1);
 
 /** What compares queries to supports. */
-export const fewshotMethods = ['hyrsm++', 'hyrsm', 'otam', 'tsn', 'trx', 'cross-transformer', 'hyrsm++-semi'] as const;
+export const fewshotMethods = ['hyrsm++', 'hyrsm++-semi', 'hyrsm', 'otam', 'tsn', 'trx', 'crosstransformer', 'matching'] as const;
 export type FewshotMethod = (typeof fewshotMethods)[number];
+
+/** Metrics of the method `matching`. */
+export const fewshotMetrics = [
+  'bi-mhm',
+  'bi-mhm-mean',
+  'mhm-query',
+  'mhm-support',
+  'max-mhm',
+  'hausdorff',
+  'otam',
+  'dtw',
+  'diagonal',
+  'mean-cosine',
+] as const;
 
 const classesOfPart = z.union([z.int().min(0), z.array(z.string().min(1)).min(1)], {
   error: 'a number of classes, or a list of names',
@@ -80,22 +94,39 @@ const model = z.strictObject({
     .enum(['supports', 'prototypes'])
     .describe('hyrsm, hyrsm++: what queries are compared to: every support (published for 1 shot), or the mean of each class.'),
   attentionHeads: count.describe('hyrsm, hyrsm++: heads of both attention blocks.'),
-  position: z
+  positions: z
     .strictObject({
       attenuation: positive.describe('A: features are multiplied by sqrt(D / A) before positions are added.'),
       weight: weight.describe('B: factor of the positions.'),
     })
     .nullable()
     .describe('hyrsm, hyrsm++: positions of the frames; null: none (hyrsm++ only).'),
-  smoothing: positive.describe('otam: lambda of the relaxed minimum.'),
-  tuples: z.array(z.int().min(1)).min(1).describe('trx: sizes of the tuples of frames, a branch each.'),
-  width: count.describe('trx: width of keys and values; cross-transformer: likewise.'),
+  dropout: z
+    .strictObject({
+      positions: probability.describe('After the positions.'),
+      intra: probability.describe('After the attention within a video.'),
+      attention: probability.describe('On the attention weights between videos.'),
+      cross: probability.describe('After the attention between videos.'),
+    })
+    .describe('hyrsm, hyrsm++: dropout in training.'),
   semi: z
     .strictObject({
       temperature: positive.describe('tau: distances are divided by it.'),
-      threshold: z.number().min(0).describe('theta: an unlabelled clip joins the supports if it is this sure.'),
+      threshold: z.number().min(0).describe('theta: a clip without label joins the supports if it is this sure.'),
     })
     .describe('hyrsm++-semi: pseudo-labels.'),
+  otam: z.strictObject({ smoothing: positive.describe('lambda of the relaxed minimum.') }).describe('The method otam.'),
+  trx: z
+    .strictObject({
+      tupleSizes: z.array(z.int().min(1)).min(1).describe('Sizes of the tuples of frames, a branch each.'),
+      width: count.describe('Width of keys and values.'),
+      dropout: probability.describe('After the positions.'),
+    })
+    .describe('The method trx.'),
+  crosstransformer: z
+    .strictObject({ width: count.describe('Width of keys and values.') })
+    .describe('The method crosstransformer.'),
+  metric: z.enum(fewshotMetrics).describe('matching: how two sequences of frames are compared.'),
 });
 
 const loss = z.strictObject({
@@ -106,7 +137,7 @@ const loss = z.strictObject({
       of: z.enum(['frames', 'videos']).describe('Whether each frame is classified, or each video.'),
     })
     .nullable()
-    .describe('Cross-entropy of the data set’s classes; null: none.'),
+    .describe('hyrsm, hyrsm++: cross-entropy of the data set’s classes; null: none.'),
   coherence: z
     .strictObject({
       weight: weight.describe('Weight of the term.'),
@@ -175,7 +206,7 @@ const keys = z.strictObject({
   video: fewshotVideoConfig.nullable().default(null).describe('Clips and the backbone; null: the data are features.'),
   episode: episode.describe('The form of episodes.'),
   model: model.describe('The head on the features; a method reads its own keys.'),
-  loss: loss.describe('The loss that training minimises.'),
+  loss: loss.describe('The loss that training minimises; a method leaves out the terms that it has not.'),
   train: train.describe('The training.'),
   evaluation: evaluation.describe('Tests.'),
 });
@@ -185,12 +216,9 @@ export const fewshotConfig = keys.superRefine((config, context) => {
   const problem = (key: string, message: string) => context.addIssue({ code: 'custom', path: key.split('.'), message });
   const { classes } = config.data;
   if (classes) checkClasses(classes, problem);
-  const { method, loss: terms, model: head, train: training } = config;
-  if (terms.coherence && !method.startsWith('hyrsm++'))
-    problem('loss.coherence', `null, since ${method} has no such term`);
-  if (terms.classification && !hasClassifier(method)) problem('loss.classification', `null, since ${method} has no classifier`);
-  if (!terms.matching && !terms.classification) problem('loss.matching', 'true, since there is no other loss');
-  if (head.position === null && method === 'hyrsm') problem('model.position', 'a mapping, since hyrsm always has positions');
+  const { method, model: head, train: training } = config;
+  if (!config.loss.matching && !lossTerms(config).classification) problem('loss.matching', 'true, since there is no other loss');
+  if (head.positions === null && method === 'hyrsm') problem('model.positions', 'a mapping, since hyrsm always has positions');
   if (config.episode.unlabelled && method !== 'hyrsm++-semi')
     problem('episode.unlabelled', `null, since ${method} has no use for clips without labels`);
   if (config.video && config.video.frames !== head.frames)
@@ -226,13 +254,17 @@ function checkClasses(
   }
 }
 
-/** Whether a method has the auxiliary classifier over the training classes. */
-export function hasClassifier(method: FewshotMethod): boolean {
-  return method.startsWith('hyrsm');
-}
-
 /** A resolved few-shot configuration. */
 export type FewshotConfig = z.infer<typeof fewshotConfig>;
+
+/** The terms of the loss that a configuration's method has. */
+export function lossTerms({ method, loss: all }: Pick<FewshotConfig, 'method' | 'loss'>): FewshotConfig['loss'] {
+  return {
+    matching: all.matching,
+    classification: method.startsWith('hyrsm') ? all.classification : null,
+    coherence: method.startsWith('hyrsm++') ? all.coherence : null,
+  };
+}
 
 /** Episodes of training. */
 export function trainingEpisodes({ episode: { way, shot, queries, unlabelled } }: FewshotConfig): EpisodeOptions {

@@ -1,25 +1,21 @@
-import type { FewshotConfig } from './config.ts';
+import { type FewshotConfig, lossTerms } from './config.ts';
 import { crossTransformerPreset } from './heads/crossTransformer.ts';
 import type { HeadSettings } from './heads/heads.ts';
-import { type HyrsmOptions, hyrsmPreset } from './heads/hyrsm.ts';
-import { trxPreset } from './heads/trx.ts';
+import type { HyrsmOptions } from './heads/hyrsm.ts';
 
 /** The head of a configuration. @param classes of the training part: the auxiliary classifier has as many outputs */
 export function headSettings(config: FewshotConfig, classes: number): HeadSettings {
-  const { model, method, loss } = config;
-  const { featureDim, frames, width } = model;
+  const { model, method } = config;
+  const { featureDim, frames } = model;
+  const { classification, coherence } = lossTerms(config);
   const hyrsm: HyrsmOptions = {
     featureDim,
     attentionHeads: model.attentionHeads,
-    positions: model.position,
-    classes: loss.classification ? classes : 0,
+    positions: model.positions,
+    classes: classification ? classes : 0,
     references: model.references,
-    coherence: loss.coherence && {
-      window: loss.coherence.window,
-      balance: loss.coherence.balance,
-      farWeight: loss.coherence.farWeight,
-    },
-    dropout: hyrsmPreset.dropout,
+    coherence: coherence && { window: coherence.window, balance: coherence.balance, farWeight: coherence.farWeight },
+    dropout: model.dropout,
   };
   switch (method) {
     case 'hyrsm++':
@@ -28,13 +24,15 @@ export function headSettings(config: FewshotConfig, classes: number): HeadSettin
     case 'hyrsm++-semi':
       return { head: method, ...hyrsm, ...model.semi, selection: 'all' };
     case 'otam':
-      return { head: 'otam', smoothing: model.smoothing };
+      return { head: method, ...model.otam };
     case 'tsn':
-      return { head: 'tsn' };
+      return { head: method };
     case 'trx':
-      return { head: 'trx', featureDim, frames, width, tupleSizes: model.tuples, dropout: trxPreset.dropout };
-    case 'cross-transformer':
-      return { head: 'crosstransformer', featureDim, width, divisor: crossTransformerPreset.divisor };
+      return { head: method, featureDim, frames, ...model.trx };
+    case 'crosstransformer':
+      return { head: method, featureDim, ...model.crosstransformer, divisor: crossTransformerPreset.divisor };
+    case 'matching':
+      return { head: method, metric: model.metric };
   }
 }
 
