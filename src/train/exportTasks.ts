@@ -34,6 +34,7 @@ export const exportKinds: { readonly [T in keyof ConfigByTask]?: ExportKind } = 
 export function onnxExportOf(model: Model): OnnxExport {
   const { task } = model.config;
   const kind = exportKinds[task];
-  if (!kind) throw new DataError(model.source, `expected a model of ${Object.keys(exportKinds).join(' or ')}, found one of ${task}`);
+  if (!kind)
+    throw new DataError(model.source, `expected a model of ${Object.keys(exportKinds).join(' or ')}, found one of ${task}`);
   return kind.export(model);
 }
