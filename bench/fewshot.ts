@@ -12,7 +12,7 @@ import { alignColumns } from '../src/cli/output.ts';
 import { readArrays } from '../src/data/files.ts';
 import { parseNpz } from '../src/data/formats/npz.ts';
 import { meanWithInterval } from '../src/fewshot/accuracy.ts';
-import { type FewshotConfig, testEpisodes, trainingEpisodes } from '../src/fewshot/config.ts';
+import { type FewshotConfig, lossTerms, testEpisodes, trainingEpisodes } from '../src/fewshot/config.ts';
 import { type MetricName, matchingMetrics } from '../src/fewshot/matching/metrics.ts';
 import { fewshotTask } from '../src/fewshot/task.ts';
 import { loadConfig, requireFewshot } from '../src/train/config.ts';
@@ -39,7 +39,8 @@ const numbers = (text: string) => text.split(',').map(Number);
 const [seeds, shots] = [numbers(values.seeds), numbers(values.shots)];
 const shipped = (await readdir(new URL(`../configs/fewshot/${values.family}`, import.meta.url)))
   .map(file => basename(file, '.yaml'))
-  .filter(name => name !== 'base');
+  // Metrics without training are all there anyway.
+  .filter(name => name !== 'base' && name !== 'matching');
 const names = positionals.length > 0 ? positionals : shipped;
 const baseline = 'bi-mhm';
 
@@ -67,7 +68,7 @@ async function untrained(config: FewshotConfig): Promise<Map<string, Float64Arra
       head: { head: 'matching', metric },
       frames: config.model.frames,
       featureDim: config.model.featureDim,
-      loss: config.loss,
+      loss: lossTerms(config),
       training: { ...trainingEpisodes(config), episodesPerStep: 1, stepsPerEpoch: 1 },
       testing: testEpisodes(config),
       evaluation: config.evaluation.final,

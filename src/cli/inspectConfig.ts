@@ -1,7 +1,7 @@
 /** `inspect` of a configuration: the layers of its model. */
 
 import { showShape } from '../engine/ndarray.ts';
-import { episodesPerStep, type FewshotConfig, testEpisodes, trainingEpisodes } from '../fewshot/config.ts';
+import { episodesPerStep, type FewshotConfig, lossTerms, testEpisodes, trainingEpisodes } from '../fewshot/config.ts';
 import { headSettings } from '../fewshot/headSettings.ts';
 import { fewshotStepFlops, fewshotSummary } from '../fewshot/modelSummary.ts';
 import type { LocalizationConfig } from '../localization/config.ts';
@@ -103,7 +103,7 @@ function learner(config: FewshotConfig, classes: number, options: InspectConfigO
   const summary = fewshotSummary({ ...sizes, form: testEpisodes(config), batch: options.batch ?? 1 });
   if (!options.train) return { input: 'features of an episode', summary };
   const batch = options.batch ?? episodesPerStep(config);
-  const flops = fewshotStepFlops({ ...sizes, form: trainingEpisodes(config), batch, loss: config.loss });
+  const flops = fewshotStepFlops({ ...sizes, form: trainingEpisodes(config), batch, loss: lossTerms(config) });
   return { input: 'features of an episode', summary, step: { sizes: { batch }, text: `${batch} episodes`, flops } };
 }
 

@@ -1,23 +1,20 @@
-import type { FewshotConfig } from './config.ts';
+import { type FewshotConfig, lossTerms } from './config.ts';
 import { crossTransformerPreset } from './heads/crossTransformer.ts';
 import type { HeadSettings } from './heads/heads.ts';
 import type { HyrsmOptions } from './heads/hyrsm.ts';
 
 /** The head of a configuration. @param classes of the training part: the auxiliary classifier has as many outputs */
 export function headSettings(config: FewshotConfig, classes: number): HeadSettings {
-  const { model, method, loss } = config;
+  const { model, method } = config;
   const { featureDim, frames } = model;
+  const { classification, coherence } = lossTerms(config);
   const hyrsm: HyrsmOptions = {
     featureDim,
     attentionHeads: model.attentionHeads,
     positions: model.positions,
-    classes: loss.classification ? classes : 0,
+    classes: classification ? classes : 0,
     references: model.references,
-    coherence: loss.coherence && {
-      window: loss.coherence.window,
-      balance: loss.coherence.balance,
-      farWeight: loss.coherence.farWeight,
-    },
+    coherence: coherence && { window: coherence.window, balance: coherence.balance, farWeight: coherence.farWeight },
     dropout: model.dropout,
   };
   switch (method) {
@@ -27,15 +24,15 @@ export function headSettings(config: FewshotConfig, classes: number): HeadSettin
     case 'hyrsm++-semi':
       return { head: method, ...hyrsm, ...model.semi, selection: 'all' };
     case 'otam':
-      return { head: 'otam', ...model.otam };
+      return { head: method, ...model.otam };
     case 'tsn':
-      return { head: 'tsn' };
+      return { head: method };
     case 'trx':
-      return { head: 'trx', featureDim, frames, ...model.trx };
+      return { head: method, featureDim, frames, ...model.trx };
     case 'crosstransformer':
-      return { head: 'crosstransformer', featureDim, ...model.crosstransformer, divisor: crossTransformerPreset.divisor };
+      return { head: method, featureDim, ...model.crosstransformer, divisor: crossTransformerPreset.divisor };
     case 'matching':
-      return { head: 'matching', metric: model.metric };
+      return { head: method, metric: model.metric };
   }
 }
 

@@ -16,8 +16,8 @@ interface ExportKind extends Pick<OnnxExport, 'outputs'> {
   export(model: Model): OnnxExport;
 }
 
-/** The tasks whose models are exported. */
-export const exportKinds: { readonly [T in keyof ConfigByTask]: ExportKind } = {
+/** The tasks whose models are exported: what a few-shot model answers depends on the clips that it is shown. */
+export const exportKinds: { readonly [T in keyof ConfigByTask]?: ExportKind } = {
   localization: {
     inputs: [localizerInput],
     outputs: localizerOutputs,
@@ -28,16 +28,13 @@ export const exportKinds: { readonly [T in keyof ConfigByTask]: ExportKind } = {
     outputs: recognizerOutputs,
     export: model => opensetExport(model, requireOpenset(model.config, model.source)),
   },
-  fewshot: {
-    inputs: [],
-    outputs: [],
-    export: ({ source }) => {
-      throw new DataError(source, 'expected a model of localization or openset, which can be exported, found one of fewshot');
-    },
-  },
 };
 
-/** A model as its task exports it. @throws DataError for a calibration that does not fit */
+/** A model as its task exports it. @throws DataError for a task whose models are not exported, or a calibration that does not fit */
 export function onnxExportOf(model: Model): OnnxExport {
-  return exportKinds[model.config.task].export(model);
+  const { task } = model.config;
+  const kind = exportKinds[task];
+  if (!kind)
+    throw new DataError(model.source, `expected a model of ${Object.keys(exportKinds).join(' or ')}, found one of ${task}`);
+  return kind.export(model);
 }

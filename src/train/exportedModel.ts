@@ -30,7 +30,8 @@ export async function loadExportedModel(path: string): Promise<ExportedModel> {
     throw new DataError(path, `expected a model that export wrote, ${expected}; found one ${found}`);
   }
   const { classes, config } = described(metadata.get('inkling'), path);
-  if (!isOf(exportKinds[config.task]))
+  const kind = exportKinds[config.task];
+  if (!kind || !isOf(kind))
     throw new DataError(path, `its outputs (${names(outputs)}) are not those of its task, ${config.task}`);
   return { source: path, onnx, calibration: calibrationOf(metadata.get('calibration'), path), classes, config };
 }

@@ -6,6 +6,7 @@ import {
   episodesPerStep,
   type FewshotConfig,
   learningRate,
+  lossTerms,
   optimizerOf,
   stepsPerEpoch,
   testEpisodes,
@@ -67,7 +68,7 @@ export function openFewshotTask(config: FewshotConfig, { parts }: FewshotData): 
     head: headSettings(config, parts.train.length),
     frames: model.frames,
     featureDim: model.featureDim,
-    loss: config.loss,
+    loss: lossTerms(config),
     training: {
       ...trainingEpisodes(config),
       episodesPerStep: episodesPerStep(config),

@@ -53,9 +53,8 @@ const configOf = async (...sets: readonly string[]): Promise<Config> => {
     'model.frames=4',
     `model.featureDim=${width}`,
     'model.attentionHeads=2',
-    'model.trx.width=16',
+    'model.trx={tupleSizes: [2], width: 16}',
     'model.crosstransformer.width=16',
-    'model.trx.tupleSizes=[2]',
     'train.epochs=2',
     'train.iterations=4',
     'train.accumulate=2',
@@ -69,7 +68,6 @@ const configOf = async (...sets: readonly string[]): Promise<Config> => {
   ];
   return (await loadConfig('fewshot/base', { sets: [...small, ...sets] })).config;
 };
-const plain = ['loss.coherence=null', 'loss.classification=null'];
 
 /** A copy of the data with another index and other files. */
 async function dataWith(
@@ -91,7 +89,7 @@ describe('a few-shot run', () => {
     const config = await configOf('train.epochs=15', 'train.iterations=40', 'evaluation.every=100', 'evaluation.episodes=300');
     const { metrics, lines } = await trainSilently(config, { out: run });
     const untrained = join(dir, 'untrained');
-    const base = await trainSilently(await configOf('method=otam', ...plain, 'train.epochs=1', 'evaluation.episodes=300'), {
+    const base = await trainSilently(await configOf('method=otam', 'train.epochs=1', 'evaluation.episodes=300'), {
       out: untrained,
     });
     expect(lines[0]).toBe(`training hyrsm++ on 96 clips, testing on 72, 8 classes; run folder ${run}`);
@@ -106,8 +104,7 @@ describe('a few-shot run', () => {
     const run = join(dir, method);
     const sets =
       method === 'hyrsm++-semi' ? ['episode.unlabelled={perClass: 2, distractors: 1}', 'model.semi.threshold=0.2'] : [];
-    const withoutTerms = method.startsWith('hyrsm') ? ['loss.coherence=null'] : plain;
-    const config = await configOf(`method=${method}`, ...withoutTerms, ...sets);
+    const config = await configOf(`method=${method}`, ...sets);
     const { metrics } = await trainSilently(config, { out: run });
     expect(metrics.accuracy).toBeGreaterThan(0.1);
     const [before, after] = [await loadModel(join(run), 'last'), await trainedFrom(run, config)];
