@@ -186,7 +186,8 @@ export const fewshotConfig = keys.superRefine((config, context) => {
   const { classes } = config.data;
   if (classes) checkClasses(classes, problem);
   const { method, loss: terms, model: head, train: training } = config;
-  if (terms.coherence && !method.startsWith('hyrsm++')) problem('loss.coherence', `null, since ${method} has no such term`);
+  if (terms.coherence && !method.startsWith('hyrsm++'))
+    problem('loss.coherence', `null, since ${method} has no such term`);
   if (terms.classification && !hasClassifier(method)) problem('loss.classification', `null, since ${method} has no classifier`);
   if (!terms.matching && !terms.classification) problem('loss.matching', 'true, since there is no other loss');
   if (head.position === null && method === 'hyrsm') problem('model.position', 'a mapping, since hyrsm always has positions');
