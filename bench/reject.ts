@@ -1,5 +1,5 @@
 /**
- * `npx tsx bench/reject.ts --data DIR [--splits 20] [--known 5] [--shots 1,5] [--metric bi-mhm] [--frames 8]`: how well recognisers that were taught by a
+ * `npx tsx bench/reject.ts --data DIR [--splits 20] [--known 5] [--shots 1,5] [--metric bi-mhm] [--class-distance nearest] [--frames 8]`: how well recognisers that were taught by a
  * few clips say "none of these". For each seeded split, `--known` classes of a feature folder are taught by clips drawn from them; all their
  * other clips and all clips of the other classes are asked. Prints means and standard deviations (n - 1) over the splits, in percent.
  */
@@ -9,6 +9,7 @@ import { parseMetrics } from '../src/cli/matchingMetrics.ts';
 import { alignColumns } from '../src/cli/output.ts';
 import { openClipDataset, readFeatures } from '../src/data/index.ts';
 import { random } from '../src/engine/index.ts';
+import { classDistances } from '../src/fewshot/classDistance.ts';
 import { nearestRows } from '../src/fewshot/nearestRows.ts';
 import { taughtRecognizer } from '../src/fewshot/taught.ts';
 import { teach } from '../src/train/teach.ts';
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     known: { type: 'string', default: '5' },
     shots: { type: 'string', default: '1,5' },
     metric: { type: 'string', default: 'bi-mhm' },
+    'class-distance': { type: 'string', default: 'nearest' },
     frames: { type: 'string', default: '8' },
   },
 });
@@ -27,6 +29,8 @@ if (values.data === undefined) throw new Error('usage: tsx bench/reject.ts --dat
 const dir = values.data;
 const [metric] = parseMetrics([values.metric]);
 const frames = Number(values.frames);
+const classDistance = classDistances.find(kind => kind === values['class-distance']);
+if (classDistance === undefined) throw new Error(`--class-distance: expected ${classDistances.join(' or ')}`);
 
 const { classes, items } = await openClipDataset({ dir });
 const clips = await Promise.all(
@@ -46,7 +50,7 @@ async function judge(seed: number, shot: number): Promise<number[]> {
     const drawn = random.choiceWithoutReplacement(random.fold(random.fold(from, 'clips'), i), own.length, shot);
     return { name: classes[label], files: [...drawn].map(at => own[at].file) };
   });
-  const taught = await teach('bench', lessons, { metric, frames });
+  const taught = await teach('bench', lessons, { metric, classDistance, frames });
   const answer = taughtRecognizer(taught);
   const supports = new Set(taught.supports.map(({ file }) => file));
   const count = { known: 0, right: 0, rejected: 0, rightAndKept: 0, unknown: 0, accepted: 0 };

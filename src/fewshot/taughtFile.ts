@@ -95,7 +95,8 @@ export function parseTaught(file: Uint8Array, where: string): Taught {
   if (strange >= 0)
     throw new DataError(where, `support.features: expected numbers, found ${data[strange]} at element ${strange}`);
   const { classes } = described;
-  const without = classes.findIndex((_, label) => !supports.some(support => support.label === label));
+  const taught = new Set(supports.map(({ label }) => label));
+  const without = classes.findIndex((_, label) => !taught.has(label));
   if (without >= 0) throw new DataError(where, `class ${JSON.stringify(classes[without])} has no support`);
   const beyond = supports.find(({ label }) => label >= classes.length);
   if (beyond) throw new DataError(where, `support ${beyond.file}: class ${beyond.label} of ${classes.length}`);

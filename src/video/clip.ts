@@ -9,8 +9,8 @@ import {
   type ResizedCropRange,
   randomCrop,
   randomResizedCrop,
-  type Size,
   shortSideSize,
+  type Size,
   threeCrop,
 } from './crops.ts';
 import { countFrames, openVideo } from './decode.ts';

@@ -10,6 +10,7 @@ import { onnxFormat } from './onnx.ts';
 import { pickleFormat } from './pickle.ts';
 import { safetensorsFormat } from './safetensors.ts';
 import { scoresFormat } from './scores.ts';
+import { taughtFormat } from './taught.ts';
 import { torchLegacyFormat, torchZipFormat } from './torch.ts';
 import { yamlFormat } from './yaml.ts';
 
@@ -27,4 +28,5 @@ export const formats: readonly Format[] = [
   clipsFormat,
   scoresFormat,
   episodesFormat,
+  taughtFormat,
 ];
