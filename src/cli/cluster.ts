@@ -52,7 +52,7 @@ To train on the clusters, take any few-shot configuration and let the index say 
   $ inkling cluster --features data/gym-i3d --clusters 30 --min-members 4 --test-classes squat,deadlift,pull\\ up,push-up,leg\\ raises --out clusters
   $ inkling train fewshot/gym-i3d/hyrsm-plus-plus --data clusters --set data.classes=null --out runs/clusters
 
-Without a part test, name how many clusters train: --set 'data.classes={train: 24, val: 0, test: 6}'.`,
+Without a part test, name how many clusters train: --set 'data.classes={train: 16, val: 0, test: 6}'.`,
     )
     .action(runCluster);
 }
