@@ -1,6 +1,7 @@
 /** Few-shot recognition: episodes, their accuracies, configurations and published ones. */
 
 export * from './accuracy.ts';
+export * from './classSplit.ts';
 export * from './config.ts';
 export * from './episodeList.ts';
 export * from './episodes.ts';
