@@ -15,7 +15,9 @@ const listSchema = z.object({
   classes: z.array(z.string().min(1)).min(1),
   items: z.array(z.string().min(1)).min(1),
   episodes: z
-    .array(z.object({ classes: z.array(place).min(1), support: perClass, query: perClass, unlabelled: z.array(place).optional() }))
+    .array(
+      z.object({ classes: z.array(place).min(1), support: perClass, query: perClass, unlabelled: z.array(place).optional() }),
+    )
     .min(1),
 });
 

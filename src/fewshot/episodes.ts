@@ -54,7 +54,9 @@ export function sampleEpisode<T>(classes: readonly (readonly T[])[], options: Ep
   const drawn = [...choiceWithoutReplacement(fold(key, 'classes'), classes.length, way + others)];
   const clips = drawn.map((label, i) => {
     const wanted = i < way ? shot + queries + hidden : hidden;
-    return [...choiceWithoutReplacement(fold(fold(key, 'clips'), i), classes[label].length, wanted)].map(at => classes[label][at]);
+    return [...choiceWithoutReplacement(fold(fold(key, 'clips'), i), classes[label].length, wanted)].map(
+      at => classes[label][at],
+    );
   });
   const own = clips.slice(0, way);
   const labels = (each: number): number[] => own.flatMap((_, label) => Array.from({ length: each }, () => label));

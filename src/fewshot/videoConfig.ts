@@ -27,7 +27,9 @@ const changes = z.strictObject({
       probability: probability.describe('That a box is erased.'),
       area: pair.describe('Part of the picture’s area, from and to.'),
       minAspect: z.number().gt(0).max(1).describe('Least height over width, up to its inverse.'),
-      fill: z.enum(['zero', 'channel', 'value']).describe('What it is filled with: 0, or normal noise for each channel or value.'),
+      fill: z
+        .enum(['zero', 'channel', 'value'])
+        .describe('What it is filled with: 0, or normal noise for each channel or value.'),
     })
     .nullable()
     .describe('Random erasing; null: none.'),
@@ -37,7 +39,9 @@ const changes = z.strictObject({
 export const fewshotVideoConfig = z.strictObject({
   format: z
     .enum(['auto', 'few-shot', 'folders'])
-    .describe('few-shot: train_few_shot.txt, val_few_shot.txt, test_few_shot.txt; folders: a folder a class; auto: what is found.'),
+    .describe(
+      'few-shot: train_few_shot.txt, val_few_shot.txt, test_few_shot.txt; folders: a folder a class; auto: what is found.',
+    ),
   lists: z
     .strictObject({
       train: z.string().min(1).describe('Classes to learn from.'),
@@ -48,9 +52,7 @@ export const fewshotVideoConfig = z.strictObject({
     .describe('few-shot: the list files, relative to data.dir; null: by their names.'),
   frames: count.describe('Frames of a clip.'),
   size: count.describe('Side of its pictures, in pixels.'),
-  scaled: z
-    .tuple([count, count])
-    .describe('Height and width that pictures are scaled to before the crop, whatever their shape.'),
+  scaled: z.tuple([count, count]).describe('Height and width that pictures are scaled to before the crop, whatever their shape.'),
   sampling: z
     .enum(['blocks', 'interval', 'segments'])
     .describe(

@@ -9,8 +9,8 @@ import {
   type ResizedCropRange,
   randomCrop,
   randomResizedCrop,
-  shortSideSize,
   type Size,
+  shortSideSize,
   threeCrop,
 } from './crops.ts';
 import { countFrames, openVideo } from './decode.ts';

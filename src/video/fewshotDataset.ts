@@ -1,8 +1,8 @@
 /** Few-shot data sets of videos by their published split lists (Node only). */
 import { isAbsolute, join } from 'node:path';
 import { DataError } from '../data/formats/dataError.ts';
-import { findListed, firstOf } from './findListed.ts';
 import { type FewshotPart, type FewshotVideo, fewshotClassNames, fewshotParts, parseFewshotList } from './fewshotLists.ts';
+import { findListed, firstOf } from './findListed.ts';
 import { firstFolderWith, readList } from './listedDataset.ts';
 
 /** Where lists and videos are. */
@@ -58,7 +58,11 @@ export const fewshotListFiles = 'train_few_shot.txt, test_few_shot.txt';
  * video is opened. Videos that are not there are one warning; one may have another ending than listed.
  * @throws DataError naming the list and line that is wrong, a video that two parts share, or a list of which no video is there
  */
-export async function openFewshotVideos({ dir, lists, parts = fewshotParts }: FewshotVideoSource): Promise<FewshotVideos | undefined> {
+export async function openFewshotVideos({
+  dir,
+  lists,
+  parts = fewshotParts,
+}: FewshotVideoSource): Promise<FewshotVideos | undefined> {
   const found = await firstFolderWith(dir, listFolders, name => fewshotParts.some(part => name === listName(part)));
   if (!found && !lists) return undefined;
   const opened: FewshotPartVideos[] = [];
@@ -79,7 +83,10 @@ export async function openFewshotVideos({ dir, lists, parts = fewshotParts }: Fe
   }
   const missing = parts.filter(part => part !== 'val' && !opened.some(each => each.part === part));
   if (missing.length > 0)
-    throw new DataError(found?.folder ?? dir, `expected ${missing.map(listName).join(', ')}, found ${firstOf(found?.names ?? []) || 'none'}`);
+    throw new DataError(
+      found?.folder ?? dir,
+      `expected ${missing.map(listName).join(', ')}, found ${firstOf(found?.names ?? []) || 'none'}`,
+    );
   return { parts: opened, files, warnings };
 }
 

@@ -44,7 +44,8 @@ export function parseFewshotList(text: string, part: FewshotPart, where: string)
       throw new DataError(`${where}, line ${line}`, `expected a video of the part ${part}, found ${found[1]}${found[2]}`);
     const path = rest === name ? `${name}.mp4` : name;
     const before = lines.get(path);
-    if (before !== undefined) throw new DataError(`${where}, line ${line}`, `${JSON.stringify(path)} is on line ${before} already`);
+    if (before !== undefined)
+      throw new DataError(`${where}, line ${line}`, `${JSON.stringify(path)} is on line ${before} already`);
     lines.set(path, line);
     videos.push({ path, label: Number(found[2]), line });
   }
