@@ -42,7 +42,9 @@ export function meanWithInterval(values: ArrayLike<number>): Interval {
   const n = values.length;
   if (n === 0) throw new RangeError('meanWithInterval: expected at least one value, found none');
   let mean = 0;
-  for (let i = 0; i < n; i++) mean += values[i] / n;
+  for (let i = 0; i < n; i++) mean += values[i];
+  // Divided once, so that equal values have exactly that mean.
+  mean /= n;
   let squares = 0;
   for (let i = 0; i < n; i++) squares += (values[i] - mean) ** 2;
   return { mean, halfWidth: n === 1 ? 0 : 1.96 * Math.sqrt(squares / (n - 1) / n) };
