@@ -1,6 +1,6 @@
 /** One process at a time in a run folder (Node). */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { link, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
@@ -128,21 +128,33 @@ function mark(path: string, text: string, run: string): boolean {
   return true;
 }
 
+/** A guard that is older, in milliseconds, was left by a process that ended while it held it. */
+const guardAge = 10_000;
+
 /**
- * Takes an old mark off by renaming it, which only one of several can do. If it was another one by then, made by a process that was
- * quicker, it is put back.
+ * Takes an old mark off. One process at a time, by a guard: otherwise one that is slow could take off the mark that a quicker one has put in the old one's
+ * place.
  */
 async function takeOff(run: string, expected: string): Promise<void> {
   const path = join(run, lockFile);
-  const aside = join(run, `.${lockFile}.${process.pid}.0.tmp`); // as isTemporaryFile knows it
+  const guard = join(run, `.${lockFile}.0.0.tmp`); // as isTemporaryFile knows it
   try {
-    await rename(path, aside);
+    closeSync(openSync(guard, 'wx'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw new DataError(path, `cannot be removed (${(error as Error).message})`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new DataError(path, `cannot be removed (${(error as Error).message})`, { cause: error });
+    const made = await stat(guard).catch(() => undefined);
+    if (made && Date.now() - made.mtimeMs > guardAge) await rm(guard, { force: true });
+    await sleep(moment);
+    return;
   }
-  if ((await read(aside)) !== expected) await link(aside, path).catch(() => {});
-  await rm(aside, { force: true });
+  try {
+    if ((await read(path)) === expected) await rm(path, { force: true });
+  } catch (error) {
+    throw new DataError(path, `cannot be removed (${(error as Error).message})`, { cause: error });
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
 
 /** What a lock holds; undefined if there is none. */
