@@ -15,6 +15,8 @@ import {
   warmup,
 } from '../nn/index.ts';
 import type { EpisodeOptions } from './episodes.ts';
+import { fewshotHeads, type HeadName } from './heads/heads.ts';
+import { type MetricName, matchingMetrics } from './matching/metrics.ts';
 import { fewshotGroups, groupings } from './paramGroups.ts';
 import { fewshotVideoConfig } from './videoConfig.ts';
 
@@ -24,22 +26,10 @@ const weight = z.number().min(0);
 const probability = z.number().min(0).lt(1);
 
 /** What compares queries to supports. */
-export const fewshotMethods = ['hyrsm++', 'hyrsm++-semi', 'hyrsm', 'otam', 'tsn', 'trx', 'crosstransformer', 'matching'] as const;
-export type FewshotMethod = (typeof fewshotMethods)[number];
+export const fewshotMethods = Object.keys(fewshotHeads) as [HeadName, ...HeadName[]];
 
 /** Metrics of the method `matching`. */
-export const fewshotMetrics = [
-  'bi-mhm',
-  'bi-mhm-mean',
-  'mhm-query',
-  'mhm-support',
-  'max-mhm',
-  'hausdorff',
-  'otam',
-  'dtw',
-  'diagonal',
-  'mean-cosine',
-] as const;
+const fewshotMetrics = Object.keys(matchingMetrics) as [MetricName, ...MetricName[]];
 
 const classesOfPart = z.union([z.int().min(0), z.array(z.string().min(1)).min(1)], {
   error: 'a number of classes, or a list of names',

@@ -1,6 +1,7 @@
 /** What the keys of a published HyRSM++ configuration mean here. Pure. */
 import { DataError } from '../data/formats/dataError.ts';
-import type { FewshotMethod } from './config.ts';
+import { type HeadName, publishedHeads } from './heads/heads.ts';
+import type { HyrsmOptions } from './heads/hyrsm.ts';
 import { publishedClips } from './publishedClips.ts';
 import type { Tree } from './publishedConfig.ts';
 import { PublishedReader } from './publishedReader.ts';
@@ -24,18 +25,6 @@ export interface ImportedConfig {
   /** Keys that mean nothing here and are none of the published code's own. */
   readonly strange: readonly string[];
 }
-
-const methods: Readonly<Record<string, { readonly method: FewshotMethod; readonly references?: 'supports' | 'prototypes' }>> = {
-  CNN_HyRSM_plusplus_1shot: { method: 'hyrsm++', references: 'supports' },
-  CNN_HyRSM_plusplus_5shot: { method: 'hyrsm++', references: 'prototypes' },
-  CNN_HyRSM_plusplus_semi: { method: 'hyrsm++-semi', references: 'prototypes' },
-  CNN_HyRSM_1shot: { method: 'hyrsm', references: 'supports' },
-  CNN_HyRSM_5shot: { method: 'hyrsm', references: 'prototypes' },
-  CNN_OTAM: { method: 'otam' },
-  CNN_TSN: { method: 'tsn' },
-  CNN_TRX: { method: 'trx' },
-  CNN_CrossTransformer: { method: 'crosstransformer' },
-};
 
 const optimizers = ['adam', 'adamw', 'sgd', 'lars'];
 
@@ -61,8 +50,8 @@ export function importPublished(
     throw new DataError(where, `TASK_TYPE: expected few_shot_action, found ${JSON.stringify(task ?? null)}`);
   const notes: string[] = [];
 
-  const head = read.oneOf('VIDEO.HEAD.NAME', Object.keys(methods));
-  const { method, references } = methods[head];
+  const head = read.oneOf('VIDEO.HEAD.NAME', Object.keys(publishedHeads)) as keyof typeof publishedHeads;
+  const { head: method, references }: { head: HeadName; references?: HyrsmOptions['references'] } = publishedHeads[head];
   const { values: video, notes: ofClips } = publishedClips(read, isPublished);
   const { values: train, notes: ofTraining } = training(read, isPublished);
   const tests = read.count('TRAIN.NUM_TEST_TASKS');
